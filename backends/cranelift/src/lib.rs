@@ -1,0 +1,1 @@
+//! Compiles Flock IR to machine code with Cranelift.

@@ -1,0 +1,1 @@
+//! Emits SQL text from Flock IR.

@@ -1,0 +1,1 @@
+//! The Flock compiler driver: library flock, binary flockc.

@@ -1,0 +1,2 @@
+//! The `flockc` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Lifts ONNX graphs to Flock IR.

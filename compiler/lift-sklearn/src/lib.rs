@@ -1,0 +1,1 @@
+//! Reads fitted scikit-learn pipelines as data and lifts them to Flock IR.

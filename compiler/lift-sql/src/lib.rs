@@ -1,0 +1,1 @@
+//! Lifts SQL queries with predictions to Flock IR.

@@ -1,0 +1,1 @@
+//! Equality saturation over frames and relations; the only crate that sees egg.

@@ -1,0 +1,1 @@
+//! The language: types, operators, module, text form, verifier, reference evaluator.

@@ -1,0 +1,1 @@
+//! The runtime library behind compiled code: batches, kernels, dictionaries, threads. Knows no IR.

@@ -1,0 +1,1 @@
+//! Cases, figures and the tests that hold the whole together.

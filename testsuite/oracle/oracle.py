@@ -1,0 +1,185 @@
+"""Writes the numbers of the cases: what the pinned libraries answer.
+
+    python oracle.py --cases DIR --python VERSION=PYTHON … [--check] [NAME …]
+
+Runs a worker in each environment. `--check` writes nothing and exits 1 if anything would change.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tables
+from cases import Case
+from lock import Lock, digest
+
+HERE = Path(__file__).parent
+REQUIREMENTS = {"1.9": HERE / "requirements.txt", "1.2": HERE / "requirements-1.2.txt"}
+
+
+def find(root: Path, names: list[str]) -> list[Case]:
+    """The cases with a section `sklearn` whose path contains one of `names`."""
+    paths = sorted(root.rglob("*.flk"))
+    chosen = [path for path in paths if not names or any(name in path.relative_to(root).as_posix() for name in names)]
+    return [case for case in map(Case, chosen) if case.get("sklearn") is not None]
+
+
+def versions(case: Case) -> list[str]:
+    """The case's scikit-learn versions, the newest first."""
+    listed = case.settings("options").get("versions", "1.2, 1.9")
+    return sorted((version.strip() for version in listed.split(",")), reverse=True)
+
+
+def model_path(case: Case, version: str) -> Path:
+    """Where the fitted model of that version lies."""
+    return case.path.parent / "models" / f"{case.path.stem}.sklearn-{version}.joblib"
+
+
+def twin_path(case: Case) -> Path | None:
+    """Where the ONNX twin lies; None for a case without one."""
+    return case.path.parent / "models" / f"{case.path.stem}.onnx" if case.get("onnx") is not None else None
+
+
+def model_files(case: Case) -> list[Path]:
+    """Every model file of a case."""
+    files = [model_path(case, version) for version in versions(case)]
+    return files + [twin for twin in [twin_path(case)] if twin]
+
+
+def origin(case: Case, version: str, twin: bool) -> str:
+    """The hash of what a model file is made from."""
+    parts = [case.get("sklearn"), case.settings("options").get("compress", ""), pins(version)]
+    if twin:
+        header = (case.get("data") or "").partition("\n")[0]
+        parts += [case.get("onnx"), header]
+    return digest("\0".join(parts).encode())
+
+
+def pins(version: str) -> str:
+    """The pinned packages that a model file depends on, without comments."""
+    kept = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx==")
+    lines = REQUIREMENTS[version].read_text().splitlines()
+    return "\n".join(line for line in lines if line.startswith(kept))
+
+
+def job(case: Case, version: str, lock: Lock) -> dict:
+    """What the worker is asked for a case and a version."""
+    newest = version == versions(case)[0]
+    model, twin = model_path(case, version), twin_path(case) if newest else None
+    fit = not lock.is_fresh(model, origin(case, version, False))
+    convert = twin is not None and (fit or not lock.is_fresh(twin, origin(case, version, True)))
+    return {"case": str(case.path), "version": version, "newest": newest, "model": str(model), "fit": fit,
+            "twin": twin and str(twin), "convert": convert}
+
+
+def ask(python: str, jobs: list[dict]) -> list[dict]:
+    """Runs a worker on `jobs`."""
+    command = [python, str(HERE / "worker.py")]
+    done = subprocess.run(command, input=json.dumps(jobs), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def place(case: Case, name: str) -> str:
+    """The section behind which a new one goes."""
+    order = ["options", "sklearn", "onnx", "data:python", "data", "run:sklearn-1.9", "run:sklearn-1.2", "run:onnx"]
+    return [before for before in order[: order.index(name)] if case.get(before) is not None][-1]
+
+
+def update(path: Path, sections: dict[str, str], write: bool) -> list[str]:
+    """Puts sections into a case; returns the names of those that changed."""
+    case, changed = Case(path), []
+    for name, text in sections.items():
+        if not _equal(case.get(name), text):
+            changed.append(name)
+            case.put(name, text, after=place(case, name))
+    if changed and write:
+        path.write_text(case.text(), encoding="utf-8")
+    return changed
+
+
+def _equal(old: str | None, new: str) -> bool:
+    try:
+        return old is not None and tables.close(old, new)
+    except (ValueError, KeyError):
+        return False
+
+
+@dataclass
+class Report:
+    """What a run found: `changed` sections and files, and `failed` cases."""
+
+    changed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def run_version(version: str, python: str, cases: list[Case], lock: Lock, check: bool, report: Report) -> None:
+    """Asks one environment for its part of the cases."""
+    jobs = [job(case, version, lock) for case in cases if version in versions(case)]
+    if check:
+        report.changed += [f"{entry['case']}: its model files are not those of its Python" for entry in jobs if stale(entry)]
+        jobs = [entry for entry in jobs if not stale(entry)]
+    by_case = {entry["case"]: entry for entry in jobs}
+    for reply in ask(python, jobs) if jobs else []:
+        take(reply, by_case[reply["case"]], lock, check, report)
+
+
+def stale(entry: dict) -> bool:
+    """Whether a job has to write model files."""
+    return entry["fit"] or entry["convert"]
+
+
+def take(reply: dict, entry: dict, lock: Lock, check: bool, report: Report) -> None:
+    """Writes one answer and notes its files."""
+    if "error" in reply:
+        report.failed.append(f"{reply['case']} ({entry['version']}): {reply['error']}")
+        return
+    path = Path(reply["case"])
+    changed = update(path, reply["sections"], write=not check)
+    if changed:
+        report.changed.append(f"{path}: {', '.join(changed)}")
+    if not check:
+        record(Case(path), entry, lock)
+
+
+def record(case: Case, entry: dict, lock: Lock) -> None:
+    """Notes in the lock what the worker wrote."""
+    if entry["fit"]:
+        lock.record(Path(entry["model"]), origin(case, entry["version"], False))
+    if entry["convert"]:
+        lock.record(Path(entry["twin"]), origin(case, entry["version"], True))
+
+
+def sweep(root: Path, lock: Lock, check: bool, report: Report) -> None:
+    """Removes the model files that no case stands for, and writes the lock."""
+    strays = lock.strays([path for case in find(root, []) for path in model_files(case)])
+    report.changed += [f"{path}: belongs to no case" for path in strays]
+    if not check:
+        for path in strays:
+            lock.drop(path)
+        lock.write()
+
+
+def main() -> int:
+    """Runs the environments one after the other, the newest first: it makes the rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--python", action="append", required=True, help="VERSION=PYTHON")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    lock, report = Lock(arguments.cases), Report()
+    pythons = dict(entry.split("=", 1) for entry in arguments.python)
+    for version in sorted(pythons, reverse=True):
+        cases = find(arguments.cases, arguments.names)
+        run_version(version, pythons[version], cases, lock, arguments.check, report)
+    sweep(arguments.cases, lock, arguments.check, report)
+    for line in report.changed + report.failed:
+        print(line, file=sys.stderr)
+    return 1 if report.failed or (arguments.check and report.changed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Asks a fitted scikit-learn object for every output column that the command-line contract names ("Columns out").
+
+Works with every pinned version. A row that the library refuses by an exception is null in every column.
+"""
+
+import numpy as np
+import pandas as pd
+
+from tables import Column
+
+
+def score(model, rows) -> list[Column]:
+    """The output columns for `rows`, a DataFrame or an array: all at once, row by row if the library raises."""
+    try:
+        return typed(outputs(model, rows))
+    except Exception:
+        return typed(_row_by_row(lambda one: outputs(model, one), rows))
+
+
+def outputs(model, rows) -> dict[str, list]:
+    """Column name → one Python value per row, by what `model` ends in."""
+    last = _last_step(model)
+    if hasattr(model, "predict_proba"):
+        return _classes(model, model.predict(rows), model.predict_proba(rows))
+    if getattr(last, "_estimator_type", None) == "outlier_detector" or hasattr(last, "offset_"):
+        return {"prediction": _list(model.predict(rows)), "score": _list(model.decision_function(rows))}
+    if hasattr(model, "predict") and hasattr(model, "decision_function"):
+        return _scores(model, model.predict(rows), model.decision_function(rows))
+    if hasattr(model, "predict"):
+        return _predictions(model.predict(rows))
+    return _features(model, rows)
+
+
+def _row_by_row(ask, rows) -> dict[str, list]:
+    """`ask` for each row by itself; the names come from the rows that it answers."""
+    answers = [_try(ask, rows[at : at + 1]) for at in range(len(rows))]
+    names = next((list(answer) for answer in answers if answer is not None), None)
+    if names is None:
+        raise ValueError("the library refuses every row")
+    return {name: [None if a is None else a[name][0] for a in answers] for name in names}
+
+
+def _try(ask, row):
+    try:
+        return ask(row)
+    except Exception:
+        return None
+
+
+def _last_step(model):
+    return model.steps[-1][1] if hasattr(model, "steps") else model
+
+
+def _list(array) -> list:
+    return np.asarray(array).ravel().tolist()
+
+
+def _classes(model, labels, probabilities) -> dict[str, list]:
+    """A classifier with probabilities; several targets give a list of arrays."""
+    if not isinstance(probabilities, list):
+        columns = {"prediction": _list(labels)}
+        return columns | _per_label("probability", model.classes_, probabilities)
+    columns = {}
+    for target, array in enumerate(probabilities):
+        columns[f"prediction_{target}"] = _list(labels[:, target])
+        columns |= _per_label(f"probability_{target}", model.classes_[target], array)
+    return columns
+
+
+def _per_label(prefix: str, labels, array) -> dict[str, list]:
+    return {f"{prefix}_{label}": _list(array[:, at]) for at, label in enumerate(labels)}
+
+
+def _scores(model, labels, scores) -> dict[str, list]:
+    """A classifier with a decision function only."""
+    if scores.ndim == 1:
+        return {"prediction": _list(labels), "score": _list(scores)}
+    return {"prediction": _list(labels)} | _per_label("score", model.classes_, scores)
+
+
+def _predictions(values) -> dict[str, list]:
+    """A regressor or a clusterer, with one target or several."""
+    values = np.asarray(values)
+    if values.ndim == 1:
+        return {"prediction": _list(values)}
+    return {f"prediction_{at}": _list(values[:, at]) for at in range(values.shape[1])}
+
+
+def _features(model, rows) -> dict[str, list]:
+    """A transformer: the names of `get_feature_names_out()`, else `output_0`, …"""
+    table = model.transform(rows)
+    if hasattr(table, "toarray"):
+        table = table.toarray()
+    if isinstance(table, pd.DataFrame):
+        return {str(name): table[name].tolist() for name in table.columns}
+    table = np.asarray(table)
+    return {name: table[:, at].tolist() for at, name in enumerate(_names(model, table.shape[1]))}
+
+
+def _names(model, width: int) -> list[str]:
+    try:
+        return [str(name) for name in model.get_feature_names_out()]
+    except (AttributeError, ValueError):
+        return [f"output_{at}" for at in range(width)]
+
+
+def typed(columns: dict[str, list], floats: str = "f64") -> list[Column]:
+    """Columns with the type of their values; a missing string becomes null."""
+    return [_typed(name, values, floats) for name, values in columns.items()]
+
+
+def _typed(name: str, values: list, floats: str) -> Column:
+    kinds = {type(value) for value in values if value is not None and value is not pd.NA}
+    if str in kinds:
+        return Column(name, "str", [value if isinstance(value, str) else None for value in values])
+    if kinds <= {bool} and kinds:
+        return Column(name, "bool", values)
+    if kinds <= {int} and kinds:
+        return Column(name, "i64", values)
+    return Column(name, floats, [None if value is None else float(value) for value in values])

@@ -1,0 +1,29 @@
+//! `cargo xtask oracle` and `cargo xtask engines`: Python scripts in their pinned environments.
+
+use crate::layout::Layout;
+use crate::process::{self, Failure};
+use crate::venv;
+use std::process::Command;
+
+/// A script of the oracle in the newest environment, seeded where a hash order would show in a file.
+pub fn script(layout: &Layout, file: &str) -> Result<Command, Failure> {
+    let mut command = Command::new(venv::python(layout, &venv::NEWEST)?);
+    command.arg(layout.oracle(file)).env("PYTHONHASHSEED", "0").env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// Writes the numbers of the cases, or with `--check` says which would change.
+pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
+    let mut command = script(layout, "oracle.py")?;
+    command.arg("--cases").arg(layout.cases());
+    for environment in [venv::NEWEST, venv::OLDEST] {
+        let python = venv::python(layout, &environment)?;
+        command.arg("--python").arg(format!("{}={}", environment.version, python.display()));
+    }
+    process::run(command.args(arguments))
+}
+
+/// Answers requests for databases on standard input and output until it closes.
+pub fn engines(layout: &Layout) -> Result<(), Failure> {
+    process::run(&mut script(layout, "engines.py")?)
+}

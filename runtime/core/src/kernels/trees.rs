@@ -1,0 +1,376 @@
+//! Tree ensembles as data.
+//!
+//! A node takes 16 bytes for f32 features and 24 for f64. Packing brings the six tests to `x <= t` (with the next
+//! number below for `<`, children swapped for `>` and `>=`) and `x == t`, with thresholds in the features' own type:
+//! for an f32 feature, `x <= t` says the same as `x <= (the greatest f32 not above t)`.
+//! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
+
+use crate::blob::{Blob, Plain};
+use crate::kernels::{PackError, export, section};
+
+const LEAF: u32 = 1 << 31;
+
+/// A node as the caller has it. `left` and `right`: bit 31 set for a leaf, its index below; otherwise a node's index,
+/// greater than this node's own.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeNodeSpec {
+    /// Column of the frame.
+    pub feature: u32,
+    /// 0 `<=`, 1 `<`, 2 `>=`, 3 `>`, 4 `==`, 5 `!=`.
+    pub test: u8,
+    /// Where NaN goes.
+    pub missing_left: bool,
+    /// Not NaN.
+    pub threshold: f64,
+    /// Where the row goes when the test holds.
+    pub left: u32,
+    /// Where it goes otherwise.
+    pub right: u32,
+}
+
+/// A tree: its root (as a child of a node) and the output that it adds to, None where leaves have a value for each.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeSpec {
+    /// As `left` of a node.
+    pub root: u32,
+    /// One output, or all.
+    pub target: Option<u32>,
+}
+
+/// An ensemble as the caller has it.
+#[derive(Clone, Copy, Debug)]
+pub struct TreesSpec<'a> {
+    /// Width of the frame that is read.
+    pub features: u32,
+    /// Width of the frame that is given.
+    pub outputs: u32,
+    /// Whether the frame that is read is f64; f32 otherwise. What was rounded before the call is compared as it is.
+    pub input_f64: bool,
+    /// Whether leaves, sums and the frame that is given are f64; f32 otherwise.
+    pub sum_f64: bool,
+    /// What each output starts from.
+    pub base: &'a [f64],
+    /// In the order in which they are added.
+    pub trees: &'a [TreeSpec],
+    /// Of all trees.
+    pub nodes: &'a [TreeNodeSpec],
+    /// Per leaf, where its values start.
+    pub leaves: &'a [u32],
+    /// Leaf values.
+    pub values: &'a [f64],
+}
+
+/// A packed ensemble.
+#[derive(Clone, Debug)]
+pub struct PackedTrees {
+    /// The table of [`flock_trees`] and [`flock_leaves`].
+    pub table: Blob,
+    /// Bytes of `work` per row of a block that [`flock_trees`] and [`flock_leaves`] need.
+    pub work_per_row: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Header {
+    input_f64: u64,
+    sum_f64: u64,
+    /// Whether a node tests equality.
+    equality: u64,
+    outputs: u64,
+    trees: u64,
+    base: u64,
+    roots: u64,
+    nodes: u64,
+    leaves: u64,
+    values: u64,
+}
+// SAFETY: numbers of one size.
+unsafe impl Plain for Header {}
+
+/// Root, and the output plus 1 or 0 for all.
+type Root = [u32; 2];
+
+const MISSING_LEFT: u32 = 1 << 31;
+const EQUAL: u32 = 1 << 30;
+
+/// A packed node: 16 bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Node32 {
+    threshold: f32,
+    test: u32,
+    left: u32,
+    right: u32,
+}
+// SAFETY: four numbers of one size.
+unsafe impl Plain for Node32 {}
+
+/// A packed node: 24 bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Node64 {
+    threshold: f64,
+    test: u32,
+    left: u32,
+    right: u32,
+    fill: u32,
+}
+// SAFETY: a double and four 32-bit numbers, no padding.
+unsafe impl Plain for Node64 {}
+
+/// A packed node over features of type `X`.
+trait Node: Plain {
+    type X: Copy + PartialOrd;
+    fn new(threshold: f64, test: u32, left: u32, right: u32) -> Self;
+    fn parts(&self) -> (Self::X, u32, u32, u32);
+    /// The greatest X not above t, as f64.
+    fn not_above(t: f64) -> f64;
+    /// The greatest X below t, as f64; NaN where there is none.
+    fn below(t: f64) -> f64;
+}
+
+impl Node for Node32 {
+    type X = f32;
+    fn new(threshold: f64, test: u32, left: u32, right: u32) -> Node32 {
+        Node32 { threshold: threshold as f32, test, left, right }
+    }
+    #[inline(always)]
+    fn parts(&self) -> (f32, u32, u32, u32) {
+        (self.threshold, self.test, self.left, self.right)
+    }
+    fn not_above(t: f64) -> f64 {
+        let x = t as f32;
+        f64::from(if f64::from(x) > t { x.next_down() } else { x })
+    }
+    fn below(t: f64) -> f64 {
+        let x = t as f32;
+        match f64::from(x) < t {
+            true => f64::from(x),
+            false if t == f64::NEG_INFINITY => f64::NAN,
+            false => f64::from(x.next_down()),
+        }
+    }
+}
+
+impl Node for Node64 {
+    type X = f64;
+    fn new(threshold: f64, test: u32, left: u32, right: u32) -> Node64 {
+        Node64 { threshold, test, left, right, fill: 0 }
+    }
+    #[inline(always)]
+    fn parts(&self) -> (f64, u32, u32, u32) {
+        (self.threshold, self.test, self.left, self.right)
+    }
+    fn not_above(t: f64) -> f64 {
+        t
+    }
+    fn below(t: f64) -> f64 {
+        if t == f64::NEG_INFINITY { f64::NAN } else { t.next_down() }
+    }
+}
+
+/// Brings a node to `x <= t` or `x == t`.
+fn pack_node<N: Node>(n: &TreeNodeSpec) -> N {
+    let equal = n.test >= 4;
+    let threshold = match n.test {
+        0 | 3 => N::not_above(n.threshold),
+        1 | 2 => N::below(n.threshold),
+        // Nothing equals a threshold that is no X.
+        _ if N::not_above(n.threshold) == n.threshold => n.threshold,
+        _ => f64::NAN,
+    };
+    // `>=`, `>` and `!=` are the negations of `<`, `<=` and `==`, but for NaN, which has a direction of its own.
+    let swap = matches!(n.test, 2 | 3 | 5);
+    let missing = if n.missing_left != swap { MISSING_LEFT } else { 0 };
+    let test = n.feature | missing | if equal { EQUAL } else { 0 };
+    let (left, right) = if swap { (n.right, n.left) } else { (n.left, n.right) };
+    N::new(threshold, test, left, right)
+}
+
+fn check(t: &TreesSpec<'_>) -> Result<(), PackError> {
+    let wrong = |what: String| Err(PackError(what));
+    let limit = EQUAL as usize;
+    if t.features as usize >= limit || t.nodes.len() >= LEAF as usize || t.leaves.len() >= LEAF as usize {
+        return wrong("more than 2^30 features, or 2^31 nodes or leaves".into());
+    }
+    if t.base.len() != t.outputs as usize {
+        return wrong(format!("{} base values for {} outputs", t.base.len(), t.outputs));
+    }
+    let inside = |c: u32, after: usize| match c & LEAF {
+        0 => (c as usize) < t.nodes.len() && c as usize >= after,
+        _ => ((c & !LEAF) as usize) < t.leaves.len(),
+    };
+    for (i, n) in t.nodes.iter().enumerate() {
+        if n.feature >= t.features
+            || n.test > 5
+            || n.threshold.is_nan()
+            || !inside(n.left, i + 1)
+            || !inside(n.right, i + 1)
+        {
+            return wrong(format!("node {i} has a feature, test, threshold or child that cannot be"));
+        }
+    }
+    for (i, tree) in t.trees.iter().enumerate() {
+        if !inside(tree.root, 0) || tree.target.is_some_and(|o| o >= t.outputs) {
+            return wrong(format!("tree {i} has a root or an output that does not exist"));
+        }
+    }
+    let wide = t.trees.iter().any(|t| t.target.is_none());
+    let len = if wide { t.outputs as usize } else { 1 };
+    match t.leaves.iter().position(|l| (*l as usize).checked_add(len).is_none_or(|end| end > t.values.len())) {
+        // Where trees of both forms share a pool, a leaf of one value may stand at its end.
+        Some(l) if len == 1 || t.leaves[l] as usize >= t.values.len() => wrong(format!("leaf {l} has no values")),
+        _ => Ok(()),
+    }
+}
+
+/// Packs an ensemble.
+///
+/// # Errors
+/// Where an index leads outside, a threshold is NaN, or a child does not come after its parent.
+pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
+    check(t)?;
+    let mut table = Blob::of(&[0u8; size_of::<Header>()]);
+    let roots: Vec<Root> = t.trees.iter().map(|t| [t.root, t.target.map_or(0, |o| o + 1)]).collect();
+    let mut values = t.values.to_vec();
+    // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.
+    values.resize(values.len() + t.outputs as usize, 0.0);
+    let header = Header {
+        input_f64: u64::from(t.input_f64),
+        sum_f64: u64::from(t.sum_f64),
+        equality: u64::from(t.nodes.iter().any(|n| n.test >= 4)),
+        outputs: u64::from(t.outputs),
+        trees: t.trees.len() as u64,
+        base: floats(&mut table, t.base, t.sum_f64),
+        roots: table.section(&roots) as u64,
+        nodes: if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) },
+        leaves: table.section(t.leaves) as u64,
+        values: floats(&mut table, &values, t.sum_f64),
+    };
+    table.set_header(header);
+    Ok(PackedTrees { table, work_per_row: 0 })
+}
+
+/// The nodes, and one that a row that has arrived may read.
+fn nodes<N: Node>(table: &mut Blob, nodes: &[TreeNodeSpec]) -> u64 {
+    let mut packed: Vec<N> = nodes.iter().map(pack_node).collect();
+    packed.push(N::new(0.0, 0, LEAF, LEAF));
+    table.section(&packed) as u64
+}
+
+fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
+    if wide {
+        return table.section(values) as u64;
+    }
+    table.section(&values.iter().map(|v| *v as f32).collect::<Vec<_>>()) as u64
+}
+
+/// Rows that walk side by side.
+const LANES: usize = 8;
+
+/// Where `LANES` rows arrive in the tree at `root`. `x` points at the first row of the first feature.
+#[inline(always)]
+unsafe fn walk<N: Node, const EQUALITY: bool>(
+    nodes: *const N,
+    root: u32,
+    x: *const N::X,
+    stride: usize,
+) -> [u32; LANES] {
+    let mut at = [root; LANES];
+    while at.iter().fold(LEAF, |all, a| all & a) == 0 {
+        for (lane, at) in at.iter_mut().enumerate() {
+            let arrived = *at & LEAF != 0;
+            // SAFETY: packing has checked nodes and features, and there is always a node 0.
+            unsafe {
+                let (threshold, test, left, right) = (*nodes.add(if arrived { 0 } else { *at as usize })).parts();
+                let x = *x.add((test & !(MISSING_LEFT | EQUAL)) as usize * stride + lane);
+                let holds = if EQUALITY && test & EQUAL != 0 { x == threshold } else { x <= threshold };
+                // Not equal to itself: NaN.
+                #[allow(clippy::eq_op)]
+                let goes_left = holds | ((test & MISSING_LEFT != 0) & (x != x));
+                let next = if goes_left { left } else { right };
+                *at = if arrived { *at } else { next };
+            }
+        }
+    }
+    at.map(|a| a & !LEAF)
+}
+
+/// Calls `f(tree, first row, rows, leaves)` for each tree in order and within it for groups of rows.
+/// # Safety
+/// `table` was packed with features of `N::X`; the frame is as the conventions say.
+#[inline(always)]
+unsafe fn each_leaf<N: Node>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    mut f: impl FnMut(usize, usize, usize, [u32; LANES]),
+) {
+    // SAFETY: the caller's promise. The stride is a multiple of 64, so a last group that is not full still reads
+    // inside of the frame's columns; its surplus rows are not used.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (nodes, roots) = (section::<N>(table, h.nodes), section::<Root>(table, h.roots));
+        for tree in 0..h.trees as usize {
+            let [root, _] = *roots.add(tree);
+            for first in (0..rows).step_by(LANES) {
+                let x = x.add(first);
+                let leaves = match h.equality {
+                    0 => walk::<N, false>(nodes, root, x, stride),
+                    _ => walk::<N, true>(nodes, root, x, stride),
+                };
+                f(tree, first, LANES.min(rows - first), leaves);
+            }
+        }
+    }
+}
+
+/// Adds the trees' values in order.
+macro_rules! sum {
+    ($node:ty, $sum:ty, $table:ident, $x:ident, $stride:ident, $rows:ident, $out:ident) => {{
+        let h = &*$table.cast::<Header>();
+        let (base, values) = (section::<$sum>($table, h.base), section::<$sum>($table, h.values));
+        let (roots, starts) = (section::<Root>($table, h.roots), section::<u32>($table, h.leaves));
+        let (out, outputs) = ($out.cast::<$sum>(), h.outputs as usize);
+        for o in 0..outputs {
+            (0..$rows).for_each(|i| out.add(o * $stride + i).write(*base.add(o)));
+        }
+        each_leaf::<$node>($table, $x.cast(), $stride, $rows, |tree, first, n, leaves| {
+            let [_, target] = *roots.add(tree);
+            for (lane, leaf) in leaves.into_iter().enumerate().take(n) {
+                let v = values.add(*starts.add(leaf as usize) as usize);
+                if target > 0 {
+                    *out.add((target as usize - 1) * $stride + first + lane) += *v;
+                } else {
+                    (0..outputs).for_each(|o| *out.add(o * $stride + first + lane) += *v.add(o));
+                }
+            }
+        })
+    }};
+}
+
+export! {
+    /// The ensemble's outputs: base plus leaf values in the order of the trees, each addition in the sum's type.
+    /// `x` and `out` are frames of the types that the table was packed for. `work` may be null where none is needed.
+    fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, _work: *mut u8) {
+        let h = &*table.cast::<Header>();
+        match (h.input_f64 != 0, h.sum_f64 != 0) {
+            (false, false) => sum!(Node32, f32, table, x, stride, rows, out),
+            (false, true) => sum!(Node32, f64, table, x, stride, rows, out),
+            (true, false) => sum!(Node64, f32, table, x, stride, rows, out),
+            (true, true) => sum!(Node64, f64, table, x, stride, rows, out),
+        }
+    }
+
+    /// The index of the leaf that each row reaches in each tree: a frame of as many columns as there are trees.
+    fn flock_leaves(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut i64, _work: *mut u8) {
+        let store = |tree: usize, first: usize, n: usize, leaves: [u32; LANES]| {
+            (0..n).for_each(|i| *out.add(tree * stride + first + i) = i64::from(leaves[i]))
+        };
+        match (*table.cast::<Header>()).input_f64 {
+            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, store),
+            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, store),
+        }
+    }
+}

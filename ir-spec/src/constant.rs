@@ -1,0 +1,160 @@
+//! Constants: tables and tree ensembles, named by the hash of their content.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::frame::{Data, Frame};
+use crate::trees::TreeEnsemble;
+use crate::types::{DType, Type};
+
+/// The content hash of a constant (BLAKE3, the first 128 bits). Equal constants have equal ids in every module.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConstId(pub [u8; 16]);
+
+impl fmt::Display for ConstId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for ConstId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{self}")
+    }
+}
+
+/// A constant of a module.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constant {
+    /// A table without nulls. Weights are rows × columns as in `x · W`; a list of categories is one row.
+    Table(Frame),
+    /// A tree ensemble.
+    Trees(TreeEnsemble),
+}
+
+impl Constant {
+    /// The type of a node that holds the constant.
+    pub fn ty(&self) -> Type {
+        match self {
+            Constant::Table(t) => Type::Const { dtype: t.dtype(), rows: t.rows as u32, width: t.width as u32 },
+            Constant::Trees(t) => Type::Trees {
+                features: t.features,
+                outputs: t.outputs,
+                trees: t.trees.len() as u32,
+                input: t.input,
+                sum: t.sum,
+            },
+        }
+    }
+
+    /// The content hash. NaNs hash by their bits, so that a constant is equal to itself.
+    pub fn id(&self) -> ConstId {
+        let mut h = Hasher(blake3::Hasher::new());
+        match self {
+            Constant::Table(t) => {
+                h.u32(0);
+                h.frame(t);
+            }
+            Constant::Trees(t) => {
+                h.u32(1);
+                t.hash_into(&mut h);
+            }
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&h.0.finalize().as_bytes()[..16]);
+        ConstId(id)
+    }
+}
+
+/// Feeds content to the hash with lengths, so that no two contents share a byte string.
+pub(crate) struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    pub(crate) fn u32(&mut self, x: u32) {
+        self.0.update(&x.to_le_bytes());
+    }
+    pub(crate) fn bytes(&mut self, x: &[u8]) {
+        self.0.update(&(x.len() as u64).to_le_bytes());
+        self.0.update(x);
+    }
+    pub(crate) fn u32s(&mut self, xs: impl ExactSizeIterator<Item = u32>) {
+        let bytes: Vec<u8> = xs.flat_map(u32::to_le_bytes).collect();
+        self.bytes(&bytes);
+    }
+    pub(crate) fn f64s(&mut self, xs: &[f64]) {
+        let bytes: Vec<u8> = xs.iter().flat_map(|x| x.to_le_bytes()).collect();
+        self.bytes(&bytes);
+    }
+    fn frame(&mut self, t: &Frame) {
+        self.u32(DType::ALL.iter().position(|d| *d == t.dtype()).unwrap_or(0) as u32);
+        self.u32(t.rows as u32);
+        self.u32(t.width as u32);
+        match &t.data {
+            Data::Bool(v) => self.u32s(v.iter().map(|x| u32::from(*x))),
+            Data::I64(v) => self.bytes(&v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()),
+            Data::F32(v) => self.u32s(v.iter().map(|x| x.to_bits())),
+            Data::F64(v) => self.f64s(v),
+            Data::Str(v) => v.iter().for_each(|s| self.bytes(s.as_bytes())),
+        }
+    }
+}
+
+/// The constants of a module by content hash.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pool(BTreeMap<ConstId, Arc<Constant>>);
+
+impl Pool {
+    /// Adds a constant, or finds the equal one that is there.
+    pub fn insert(&mut self, constant: Constant) -> ConstId {
+        let id = constant.id();
+        self.0.entry(id).or_insert_with(|| Arc::new(constant));
+        id
+    }
+
+    /// Shares a constant that another pool holds under that id.
+    pub fn share(&mut self, id: ConstId, constant: Arc<Constant>) {
+        self.0.entry(id).or_insert(constant);
+    }
+
+    /// The constant of that id.
+    pub fn get(&self, id: ConstId) -> Option<&Arc<Constant>> {
+        self.0.get(&id)
+    }
+
+    /// The table of that id, if it is one.
+    pub fn table(&self, id: ConstId) -> Option<&Frame> {
+        match self.0.get(&id).map(Arc::as_ref) {
+            Some(Constant::Table(t)) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// The ensemble of that id, if it is one.
+    pub fn trees(&self, id: ConstId) -> Option<&TreeEnsemble> {
+        match self.0.get(&id).map(Arc::as_ref) {
+            Some(Constant::Trees(t)) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// All constants, ordered by hash.
+    pub fn iter(&self) -> impl Iterator<Item = (ConstId, &Arc<Constant>)> {
+        self.0.iter().map(|(id, c)| (*id, c))
+    }
+
+    /// Drops the constants that `keep` refuses.
+    pub fn retain(&mut self, mut keep: impl FnMut(ConstId) -> bool) {
+        self.0.retain(|id, _| keep(*id));
+    }
+
+    /// Number of constants.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

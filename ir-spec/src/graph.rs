@@ -1,0 +1,247 @@
+//! Frame graphs: nodes in topological order, equal nodes once.
+
+use std::collections::HashMap;
+
+use crate::constant::{Constant, Pool};
+use crate::frame::{Data, Frame};
+use crate::ops::{Attr, Composite, Meaning, Op};
+use crate::types::{DType, FrameType, Type};
+
+/// The index of a node in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One application of an operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The operator.
+    pub op: Op,
+    /// What it carries.
+    pub attr: Attr,
+    /// Operands; each comes before the node.
+    pub args: Box<[NodeId]>,
+    /// The type, as the operator's record infers it.
+    pub ty: Type,
+    /// Index into [`Graph::steps`]: the pipeline step that the node belongs to.
+    pub step: Option<u32>,
+}
+
+/// Why a node was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{op}: {why}")]
+pub struct TypeError {
+    /// The operator.
+    pub op: &'static str,
+    /// What is wrong with its operands.
+    pub why: String,
+}
+
+/// Nodes in topological order. Built through [`Graph::add`], equal nodes are one.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    memo: HashMap<(Op, Attr, Box<[NodeId]>), NodeId>,
+    /// Paths of pipeline steps, e.g. `features.num.scaler`.
+    pub steps: Vec<String>,
+    step: Option<u32>,
+}
+
+impl PartialEq for Graph {
+    fn eq(&self, other: &Graph) -> bool {
+        self.nodes == other.nodes && self.steps == other.steps
+    }
+}
+
+impl Graph {
+    /// The nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node of that id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The type of a node.
+    pub fn ty(&self, id: NodeId) -> Type {
+        self.nodes[id.index()].ty
+    }
+
+    /// The type of a node as a frame operand (a constant of one row counts).
+    pub fn frame_type(&self, id: NodeId) -> Option<FrameType> {
+        self.ty(id).frame()
+    }
+
+    /// Ids and nodes in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(i, n)| (NodeId(i as u32), n))
+    }
+
+    /// The constant that a node holds.
+    pub fn constant<'p>(&self, pool: &'p Pool, id: NodeId) -> Option<&'p Constant> {
+        match self.node(id).attr {
+            Attr::Const(c) => pool.get(c).map(AsRef::as_ref),
+            _ => None,
+        }
+    }
+
+    /// Adds a node whose type its record infers, or finds the equal one.
+    pub fn add(&mut self, op: Op, attr: Attr, args: &[NodeId]) -> Result<NodeId, TypeError> {
+        let record = op.record();
+        let error = |why: String| TypeError { op: record.name, why };
+        if !record.accepts_operands(args.len()) {
+            return Err(error(format!("{} operands, expected {:?}", args.len(), record.operands)));
+        }
+        if !record.attr.accepts(&attr) {
+            return Err(error(format!("attribute {attr:?}, expected {:?}", record.attr)));
+        }
+        if let Some(a) = args.iter().find(|a| a.index() >= self.nodes.len()) {
+            return Err(error(format!("operand %{} does not exist", a.0)));
+        }
+        let types: Vec<Type> = args.iter().map(|a| self.ty(*a)).collect();
+        let ty = (record.infer)(&attr, &types).map_err(error)?;
+        Ok(self.push(op, attr, args, ty))
+    }
+
+    /// Adds a leaf whose type the graph's owner knows (parameter, constant, column), or finds the equal one.
+    pub fn add_leaf(&mut self, op: Op, attr: Attr, ty: Type) -> NodeId {
+        self.push(op, attr, &[], ty)
+    }
+
+    fn push(&mut self, op: Op, attr: Attr, args: &[NodeId], ty: Type) -> NodeId {
+        let key = (op, attr.clone(), Box::from(args));
+        if let Some(id) = self.memo.get(&key) {
+            return *id;
+        }
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(Node { op, attr, args: args.into(), ty, step: self.step });
+        self.memo.insert(key, id);
+        id
+    }
+
+    /// Adds a constant to the pool and a node that holds it.
+    pub fn add_constant(&mut self, pool: &mut Pool, constant: Constant) -> NodeId {
+        let ty = constant.ty();
+        let id = pool.insert(constant);
+        self.add_leaf(Op::Const, Attr::Const(id), ty)
+    }
+
+    /// The path of the step that nodes are added in, until it is set again. Gives what was set before.
+    pub fn set_step(&mut self, path: Option<&str>) -> Option<String> {
+        let before = self.step.map(|s| self.steps[s as usize].clone());
+        self.step = path.map(|p| match self.steps.iter().position(|s| s == p) {
+            Some(i) => i as u32,
+            None => {
+                self.steps.push(p.to_owned());
+                self.steps.len() as u32 - 1
+            }
+        });
+        before
+    }
+
+    /// The step path of a node.
+    pub fn step_of(&self, id: NodeId) -> Option<&str> {
+        self.node(id).step.map(|s| self.steps[s as usize].as_str())
+    }
+
+    /// Which nodes are reachable from these.
+    pub fn reachable(&self, roots: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut live = vec![false; self.nodes.len()];
+        roots.into_iter().for_each(|r| live[r.index()] = true);
+        for i in (0..self.nodes.len()).rev().filter(|i| *i < self.nodes.len()) {
+            if live[i] {
+                self.nodes[i].args.iter().for_each(|a| live[a.index()] = true);
+            }
+        }
+        live
+    }
+
+    /// How often each node is an operand.
+    pub fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes.len()];
+        self.nodes.iter().flat_map(|n| n.args.iter()).for_each(|a| uses[a.index()] += 1);
+        uses
+    }
+
+    /// Copies the nodes of another graph that `live` marks, each one through `map`, which sees the new operands and
+    /// gives the new node. The result says which node became which.
+    pub fn rebuild<E>(
+        source: &Graph,
+        live: &[bool],
+        mut map: impl FnMut(&mut Graph, NodeId, &Node, &[NodeId]) -> Result<NodeId, E>,
+    ) -> Result<(Graph, Vec<Option<NodeId>>), E> {
+        let mut out = Graph::default();
+        let mut became: Vec<Option<NodeId>> = vec![None; source.nodes.len()];
+        for (id, node) in source.iter().filter(|(id, _)| live[id.index()]) {
+            let args: Vec<NodeId> = node.args.iter().filter_map(|a| became[a.index()]).collect();
+            out.set_step(node.step.map(|s| source.steps[s as usize].as_str()));
+            became[id.index()] = Some(map(&mut out, id, node, &args)?);
+        }
+        out.set_step(None);
+        Ok((out, became))
+    }
+
+    /// Adds an equal node with other operands.
+    pub fn add_like(&mut self, node: &Node, args: &[NodeId]) -> Result<NodeId, TypeError> {
+        if args.is_empty() && matches!(node.op, Op::Input | Op::Const | Op::Column) {
+            return Ok(self.add_leaf(node.op, node.attr.clone(), node.ty));
+        }
+        self.add(node.op, node.attr.clone(), args)
+    }
+
+    /// Adds the definition of a composite in core operators.
+    pub fn add_expanded(&mut self, pool: &mut Pool, composite: Composite, args: &[NodeId]) -> Result<NodeId, TypeError> {
+        let record = composite.record();
+        let error = |why: &str| TypeError { op: record.name, why: why.into() };
+        let Meaning::Expands(text) = record.meaning else { return Err(error("no definition")) };
+        let dtype = args.first().and_then(|a| self.frame_type(*a)).map_or(DType::F64, |t| t.dtype);
+        let spaced = text.replace('(', " ( ").replace(')', " ) ");
+        let mut stack: Vec<(Op, Vec<NodeId>)> = Vec::new();
+        let mut tokens = spaced.split_whitespace();
+        while let Some(token) = tokens.next() {
+            let value = match token {
+                "(" => {
+                    let op = tokens.next().and_then(Op::parse).ok_or_else(|| error("no operator after ("))?;
+                    stack.push((op, Vec::new()));
+                    continue;
+                }
+                ")" => {
+                    let (op, operands) = stack.pop().ok_or_else(|| error("unbalanced"))?;
+                    self.add(op, Attr::None, &operands)?
+                }
+                name if name.starts_with('?') => {
+                    let i = record.operands.iter().position(|o| *o == &name[1..]);
+                    *i.and_then(|i| args.get(i)).ok_or_else(|| error("unknown operand"))?
+                }
+                literal => {
+                    let table = Self::literal(literal, dtype).ok_or_else(|| error("not a literal"))?;
+                    self.add_constant(pool, Constant::Table(table))
+                }
+            };
+            match stack.last_mut() {
+                Some((_, operands)) => operands.push(value),
+                None => return Ok(value),
+            }
+        }
+        Err(error("unbalanced"))
+    }
+
+    /// A literal of a definition: `true`, `false`, or a number in the dtype of the first operand.
+    fn literal(text: &str, dtype: DType) -> Option<Frame> {
+        let data = match (text, dtype) {
+            ("true" | "false", _) => Data::Bool(vec![text == "true"]),
+            (_, DType::F32) => Data::F32(vec![text.parse().ok()?]),
+            (_, DType::I64) => Data::I64(vec![text.parse().ok()?]),
+            _ => Data::F64(vec![text.parse().ok()?]),
+        };
+        Frame::new(1, 1, data)
+    }
+}

@@ -1,0 +1,144 @@
+//! Reductions over the columns of a row.
+
+use super::{Apply, Attr, AttrKind, Word, frame, ops, require};
+use crate::frame::{Frame, Scalar};
+use crate::types::{DType, Type};
+
+ops! {
+    /// Sum of the columns from left to right, from 0. Integers that overflow give null.
+    SUM = "sum"("a") { shape "[n,k] -> [n,1]", nulls Strict, exact Reals, source "numpy.sum", infer sum_type, eval sum }
+    /// The least column; NaN where any is NaN.
+    ROW_MIN = "row_min"("a") { shape "floats [n,k] -> [n,1]", nulls Strict, exact Bits, source "numpy.min", infer |_, t| float_to(t, None, Some(1)), eval |c| reduce(c, |a, b| if a <= b || a.is_nan() { a } else { b }) }
+    /// The greatest column; NaN where any is NaN.
+    ROW_MAX = "row_max"("a") { shape "floats [n,k] -> [n,1]", nulls Strict, exact Bits, source "numpy.max", infer |_, t| float_to(t, None, Some(1)), eval |c| reduce(c, |a, b| if a >= b || a.is_nan() { a } else { b }) }
+    /// Whether every column is true; three-valued.
+    ALL = "all"("a") { shape "bool [n,k] -> bool [n,1]", nulls Kleene, exact Bits, source "numpy.all", infer bool_type, eval |c| quantifier(c, false) }
+    /// Whether any column is true; three-valued.
+    ANY = "any"("a") { shape "bool [n,k] -> bool [n,1]", nulls Kleene, exact Bits, source "numpy.any", infer bool_type, eval |c| quantifier(c, true) }
+    /// The index of the greatest column, the first where several are; the first NaN where there is one.
+    ARGMAX = "argmax"("a") { shape "floats [n,k] -> i64 [n,1]", nulls Strict, exact Bits, source "numpy.argmax", infer |_, t| float_to(t, Some(DType::I64), Some(1)), eval argmax }
+    /// exp(a - greatest) over the sum of these.
+    SOFTMAX = "softmax"("a") { shape "floats [n,k] -> [n,k]", nulls Strict, exact Reals, source "sklearn.utils.extmath.softmax", infer |_, t| float_to(t, None, None), eval softmax }
+    /// Divided by its norm (`l1`, `l2` or `max`); a row whose norm is 0 stays.
+    NORMALIZE = "normalize"("a") [AttrKind::Word(&[Word::L1, Word::L2, Word::Max])] { shape "floats [n,k] -> [n,k]", nulls Strict, exact Reals, source "sklearn.preprocessing.normalize", infer |_, t| float_to(t, None, None), eval normalize }
+}
+
+fn float_to(args: &[Type], dtype: Option<DType>, width: Option<u32>) -> Result<Type, String> {
+    let t = frame(args, 0)?;
+    let t = require(t, t.dtype.is_float(), "a float")?;
+    Ok(Type::Frame(t.with_dtype(dtype.unwrap_or(t.dtype)).with_width(width.unwrap_or(t.width))))
+}
+
+fn sum_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
+    let t = frame(args, 0)?;
+    let t = require(t, t.dtype.is_number(), "a number")?;
+    Ok(Type::Frame(t.with_width(1).with_nulls(t.nullable || t.dtype == DType::I64)))
+}
+
+fn bool_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
+    let t = frame(args, 0)?;
+    Ok(Type::Frame(require(t, t.dtype == DType::Bool, "bool")?.with_width(1)))
+}
+
+/// The row as f64, or None where an element is null. f32 passes through exactly.
+fn row(c: &Apply<'_>, r: usize) -> Option<Vec<f64>> {
+    (0..c.frame(0).width)
+        .map(|k| match c.at(0, r, k) {
+            Scalar::F32(x) => Some(f64::from(x)),
+            Scalar::F64(x) => Some(x),
+            _ => None,
+        })
+        .collect()
+}
+
+fn float(dtype: DType, x: f64) -> Scalar {
+    if dtype == DType::F32 { Scalar::F32(x as f32) } else { Scalar::F64(x) }
+}
+
+fn round(dtype: DType, x: f64) -> f64 {
+    if dtype == DType::F32 { f64::from(x as f32) } else { x }
+}
+
+fn sum(c: &Apply<'_>) -> Frame {
+    if c.out.dtype == DType::I64 {
+        return c.each(|r, _| {
+            let mut total = Some(0i64);
+            for k in 0..c.frame(0).width {
+                total = match c.at(0, r, k) {
+                    Scalar::I64(x) => total.and_then(|t| t.checked_add(x)),
+                    _ => return Scalar::Null,
+                };
+            }
+            total.map_or(Scalar::Null, Scalar::I64)
+        });
+    }
+    c.each(|r, _| match row(c, r) {
+        Some(xs) => float(c.out.dtype, xs.iter().fold(0.0, |a, x| round(c.out.dtype, a + x))),
+        None => Scalar::Null,
+    })
+}
+
+fn reduce(c: &Apply<'_>, f: impl Fn(f64, f64) -> f64) -> Frame {
+    c.each(|r, _| row(c, r).and_then(|xs| xs.into_iter().reduce(&f)).map_or(Scalar::Null, |x| float(c.out.dtype, x)))
+}
+
+fn quantifier(c: &Apply<'_>, absorbing: bool) -> Frame {
+    c.each(|r, _| {
+        let mut result = Scalar::Bool(!absorbing);
+        for k in 0..c.frame(0).width {
+            match c.at(0, r, k) {
+                Scalar::Bool(x) if x == absorbing => return Scalar::Bool(absorbing),
+                Scalar::Null => result = Scalar::Null,
+                _ => {}
+            }
+        }
+        result
+    })
+}
+
+fn argmax(c: &Apply<'_>) -> Frame {
+    c.each(|r, _| match row(c, r) {
+        Some(xs) => {
+            let beats = |x: f64, best: f64| !best.is_nan() && (x > best || x.is_nan());
+            let best = xs.iter().enumerate().fold(0, |b, (k, x)| if beats(*x, xs[b]) { k } else { b });
+            Scalar::I64(best as i64)
+        }
+        None => Scalar::Null,
+    })
+}
+
+/// Evaluates a function of whole rows.
+fn rows_to_rows(c: &Apply<'_>, f: impl Fn(&mut [f64])) -> Frame {
+    let rows: Vec<Option<Vec<f64>>> = (0..c.rows)
+        .map(|r| {
+            let mut xs = row(c, r)?;
+            f(&mut xs);
+            Some(xs)
+        })
+        .collect();
+    c.each(|r, k| rows[r].as_ref().map_or(Scalar::Null, |xs| float(c.out.dtype, xs[k])))
+}
+
+fn softmax(c: &Apply<'_>) -> Frame {
+    let d = c.out.dtype;
+    rows_to_rows(c, |xs| {
+        let top = xs.iter().copied().reduce(|a, b| if a >= b || a.is_nan() { a } else { b }).unwrap_or(0.0);
+        xs.iter_mut().for_each(|x| *x = round(d, round(d, *x - top).exp()));
+        let total = xs.iter().fold(0.0, |a, x| round(d, a + x));
+        xs.iter_mut().for_each(|x| *x /= total);
+    })
+}
+
+fn normalize(c: &Apply<'_>) -> Frame {
+    let d = c.out.dtype;
+    rows_to_rows(c, |xs| {
+        let norm = match c.attr {
+            Attr::Word(Word::L1) => xs.iter().fold(0.0, |a, x| round(d, a + x.abs())),
+            Attr::Word(Word::L2) => round(d, xs.iter().fold(0.0, |a, x| round(d, a + round(d, x * x))).sqrt()),
+            _ => xs.iter().fold(0.0, |a: f64, x| a.max(x.abs())),
+        };
+        if norm != 0.0 {
+            xs.iter_mut().for_each(|x| *x /= norm);
+        }
+    })
+}

@@ -1,0 +1,281 @@
+//! Tree ensembles: one constant holds all trees of a model.
+
+use crate::constant::Hasher;
+use crate::types::DType;
+
+/// Where a branch leads: another node, or a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Child(u32);
+
+impl Child {
+    const LEAF: u32 = 1 << 31;
+
+    /// The node of that index (below 2^31).
+    pub fn node(index: u32) -> Child {
+        Child(index & !Child::LEAF)
+    }
+    /// The leaf of that index (below 2^31).
+    pub fn leaf(index: u32) -> Child {
+        Child(index | Child::LEAF)
+    }
+    /// The index of the node, if it is one.
+    pub fn as_node(self) -> Option<usize> {
+        (self.0 & Child::LEAF == 0).then_some(self.0 as usize)
+    }
+    /// The index of the leaf, if it is one.
+    pub fn as_leaf(self) -> Option<usize> {
+        (self.0 & Child::LEAF != 0).then_some((self.0 & !Child::LEAF) as usize)
+    }
+    /// The bits: bit 31 set for a leaf, its index below. Kernels read this form.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// The test of a node: the row goes to the left child where `feature TEST threshold` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Test {
+    /// `<=`
+    Le,
+    /// `<`
+    Lt,
+    /// `>=`
+    Ge,
+    /// `>`
+    Gt,
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+}
+
+impl Test {
+    /// Every test.
+    pub const ALL: [Test; 6] = [Test::Le, Test::Lt, Test::Ge, Test::Gt, Test::Eq, Test::Ne];
+
+    /// As written in the text form.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Test::Le => "<=",
+            Test::Lt => "<",
+            Test::Ge => ">=",
+            Test::Gt => ">",
+            Test::Eq => "==",
+            Test::Ne => "!=",
+        }
+    }
+
+    /// Whether `x TEST threshold` holds; x is not NaN.
+    #[inline]
+    pub fn holds(self, x: f64, threshold: f64) -> bool {
+        match self {
+            Test::Le => x <= threshold,
+            Test::Lt => x < threshold,
+            Test::Ge => x >= threshold,
+            Test::Gt => x > threshold,
+            Test::Eq => x == threshold,
+            Test::Ne => x != threshold,
+        }
+    }
+}
+
+/// One inner node.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeNode {
+    /// The column of the input frame that is tested.
+    pub feature: u32,
+    /// The test.
+    pub test: Test,
+    /// Whether NaN goes left. This alone decides for NaN; `test` is not asked.
+    pub missing_left: bool,
+    /// What the feature is compared with, in f64 whatever `input` is. Never NaN.
+    pub threshold: f64,
+    /// Where the row goes when the test holds.
+    pub left: Child,
+    /// Where it goes otherwise.
+    pub right: Child,
+}
+
+impl PartialEq for TreeNode {
+    fn eq(&self, o: &TreeNode) -> bool {
+        (self.feature, self.test, self.missing_left, self.left, self.right)
+            == (o.feature, o.test, o.missing_left, o.left, o.right)
+            && self.threshold.to_bits() == o.threshold.to_bits()
+    }
+}
+
+/// One tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// Where a row starts: a leaf for a tree without nodes.
+    pub root: Child,
+    /// The output that the leaves add to; None where a leaf has a value for every output.
+    pub target: Option<u32>,
+}
+
+/// The trees of a model. Output o of a row is `base[o]` plus, in the order of `trees`, the value of the leaf that
+/// the row reaches in each tree that adds to o; every addition rounds to `sum`.
+/// Children come after their parents in `nodes`, so a walk ends.
+#[derive(Clone, Debug)]
+pub struct TreeEnsemble {
+    /// Width of the frame that is read.
+    pub features: u32,
+    /// Width of the frame that is given.
+    pub outputs: u32,
+    /// A feature is rounded to this (f32 or f64) before it is compared with a threshold in f64.
+    pub input: DType,
+    /// Dtype of leaves, sums and output: f32 or f64.
+    pub sum: DType,
+    /// What each output starts from; `outputs` values.
+    pub base: Vec<f64>,
+    /// The trees, in the order in which the library adds them.
+    pub trees: Vec<Tree>,
+    /// Inner nodes of all trees.
+    pub nodes: Vec<TreeNode>,
+    /// Per leaf, where its values start in `values`: one value, or `outputs` of them, as the tree's target says.
+    pub leaves: Vec<u32>,
+    /// Leaf values; representable in `sum`.
+    pub values: Vec<f64>,
+}
+
+impl PartialEq for TreeEnsemble {
+    fn eq(&self, o: &TreeEnsemble) -> bool {
+        let bits = |v: &[f64]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        (self.features, self.outputs, self.input, self.sum) == (o.features, o.outputs, o.input, o.sum)
+            && self.trees == o.trees
+            && self.nodes == o.nodes
+            && self.leaves == o.leaves
+            && bits(&self.base) == bits(&o.base)
+            && bits(&self.values) == bits(&o.values)
+    }
+}
+
+impl TreeEnsemble {
+    /// What is wrong with the arrays, if anything: indices, lengths, order of children. A valid ensemble can be walked
+    /// from any root with any row, and every leaf that a tree reaches has its values.
+    pub fn check(&self) -> Result<(), String> {
+        if !self.input.is_float() || !self.sum.is_float() {
+            return Err(format!("trees compare and add floats, not {} and {}", self.input, self.sum));
+        }
+        if self.base.len() != self.outputs as usize {
+            return Err(format!("{} outputs but {} base values", self.outputs, self.base.len()));
+        }
+        if self.nodes.len() >= Child::LEAF as usize || self.leaves.len() >= Child::LEAF as usize {
+            return Err("more than 2^31 nodes or leaves".into());
+        }
+        let inside = |c: Child, after: Option<usize>| match c.as_node() {
+            Some(n) => n < self.nodes.len() && after.is_none_or(|a| n > a),
+            None => c.as_leaf().is_some_and(|l| l < self.leaves.len()),
+        };
+        for (i, n) in self.nodes.iter().enumerate() {
+            if n.feature >= self.features {
+                return Err(format!("node {i} tests feature {} of {}", n.feature, self.features));
+            }
+            if n.threshold.is_nan() {
+                return Err(format!("node {i} has NaN for a threshold"));
+            }
+            if !inside(n.left, Some(i)) || !inside(n.right, Some(i)) {
+                return Err(format!("node {i} has a child that does not exist or does not come after it"));
+            }
+        }
+        // Trees may share nodes only with trees of the same kind, so a leaf's length follows from any of them:
+        // every leaf is checked for the longest form that can reach it.
+        let mut wide = vec![false; self.nodes.len()];
+        for (t, tree) in self.trees.iter().enumerate() {
+            if !inside(tree.root, None) {
+                return Err(format!("tree {t} has a root that does not exist"));
+            }
+            if tree.target.is_some_and(|o| o >= self.outputs) {
+                return Err(format!("tree {t} adds to output {} of {}", tree.target.unwrap_or(0), self.outputs));
+            }
+            let len = if tree.target.is_some() { 1 } else { self.outputs as usize };
+            match (tree.root.as_node(), tree.root.as_leaf()) {
+                (Some(n), _) => wide[n] |= tree.target.is_none(),
+                (None, Some(l)) => self.check_leaf(l, len)?,
+                (None, None) => {}
+            }
+        }
+        for i in 0..self.nodes.len() {
+            let len = if wide[i] { self.outputs as usize } else { 1 };
+            for c in [self.nodes[i].left, self.nodes[i].right] {
+                match (c.as_node(), c.as_leaf()) {
+                    (Some(n), _) => wide[n] |= wide[i],
+                    (None, Some(l)) => self.check_leaf(l, len)?,
+                    (None, None) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_leaf(&self, leaf: usize, len: usize) -> Result<(), String> {
+        let end = (self.leaves[leaf] as usize).checked_add(len);
+        if end.is_some_and(|e| e <= self.values.len()) {
+            Ok(())
+        } else {
+            Err(format!("leaf {leaf} has no values"))
+        }
+    }
+
+    /// The leaf that a row reaches from a root; `x(feature)` is the value before rounding to `input`.
+    pub fn leaf(&self, root: Child, x: impl Fn(usize) -> f64) -> usize {
+        let mut at = root;
+        while let Some(i) = at.as_node() {
+            let n = &self.nodes[i];
+            let v = x(n.feature as usize);
+            let v = if self.input == DType::F32 { f64::from(v as f32) } else { v };
+            let left = if v.is_nan() { n.missing_left } else { n.test.holds(v, n.threshold) };
+            at = if left { n.left } else { n.right };
+        }
+        at.as_leaf().unwrap_or(0)
+    }
+
+    /// The values of a leaf of that tree: one, or one per output.
+    pub fn values(&self, tree: &Tree, leaf: usize) -> &[f64] {
+        let start = self.leaves[leaf] as usize;
+        &self.values[start..start + if tree.target.is_some() { 1 } else { self.outputs as usize }]
+    }
+
+    /// The outputs of one row into `out` (`outputs` values), in f64; exact also where `sum` is f32.
+    pub fn score(&self, x: impl Fn(usize) -> f64, out: &mut [f64]) {
+        out.copy_from_slice(&self.base);
+        let add = |o: &mut f64, v: f64| *o = if self.sum == DType::F32 { f64::from(*o as f32 + v as f32) } else { *o + v };
+        for tree in &self.trees {
+            let values = self.values(tree, self.leaf(tree.root, &x));
+            match tree.target {
+                Some(o) => add(&mut out[o as usize], values[0]),
+                None => out.iter_mut().zip(values).for_each(|(o, v)| add(o, *v)),
+            }
+        }
+    }
+
+    /// The greatest number of tests that a row can meet in a tree from that root.
+    pub fn depths(&self) -> Vec<u32> {
+        let mut depth = vec![1u32; self.nodes.len()];
+        for i in (0..self.nodes.len()).rev() {
+            let n = &self.nodes[i];
+            let below = [n.left, n.right].into_iter().filter_map(Child::as_node).map(|c| depth[c]).max();
+            depth[i] = 1 + below.unwrap_or(0);
+        }
+        self.trees.iter().map(|t| t.root.as_node().map_or(0, |n| depth[n])).collect()
+    }
+
+    pub(crate) fn hash_into(&self, h: &mut Hasher) {
+        h.u32s([self.features, self.outputs, self.input as u32, self.sum as u32].into_iter());
+        h.f64s(&self.base);
+        let trees: Vec<u32> =
+            self.trees.iter().flat_map(|t| [t.root.bits(), t.target.map_or(0, |o| o + 1)]).collect();
+        h.u32s(trees.into_iter());
+        let mut bytes = Vec::with_capacity(self.nodes.len() * 24);
+        for n in &self.nodes {
+            bytes.extend(n.feature.to_le_bytes());
+            bytes.extend([n.test as u8, u8::from(n.missing_left)]);
+            bytes.extend(n.threshold.to_le_bytes());
+            bytes.extend(n.left.bits().to_le_bytes());
+            bytes.extend(n.right.bits().to_le_bytes());
+        }
+        h.bytes(&bytes);
+        h.u32s(self.leaves.iter().copied());
+        h.f64s(&self.values);
+    }
+}

@@ -1,0 +1,230 @@
+//! The other kernels against one-line models, and the table of kernels itself.
+
+use std::collections::HashSet;
+use std::ptr::{null, null_mut};
+
+use flock_core::kernels::{category::*, linear::*, math::*, rows::*, tables::*, text::*};
+use flock_core::*;
+
+const STRIDE: usize = 64;
+
+fn hard() -> Vec<f64> {
+    vec![0.0, -0.0, 1.0, -1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e-310, 1.0, 2.0, 3.0]
+}
+
+/// A frame whose element (i, j) is `f(i, j)`.
+fn frame(width: usize, f: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    (0..width).flat_map(|j| (0..STRIDE).map(move |i| (i, j))).map(|(i, j)| f(i, j)).collect()
+}
+
+fn bits(x: &[f64]) -> Vec<u64> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn names_are_unique_and_found() {
+    let names: HashSet<_> = kernels().map(|k| k.name).collect();
+    assert_eq!(names.len(), kernels().count());
+    let k = kernel("flock_pow_f64").unwrap();
+    assert_eq!((k.params.len(), k.result), (6, None));
+    assert!(kernel("flock_load_f64").unwrap().result == Some(Abi::I32));
+    assert!(kernels().all(|k| !k.address.is_null() && k.name.starts_with("flock_")));
+}
+
+#[test]
+fn linear_adds_in_order_and_the_bias_last() {
+    let h = hard();
+    let (k, m) = (5, 3);
+    let x = frame(k, |i, j| h[(i * 5 + j * 3) % h.len()] * if i % 2 == 0 { 0.1 } else { 1.0 });
+    let w: Vec<f64> = (0..k * m).map(|i| 0.3 * i as f64 - 1.0).collect();
+    let b = [0.1, -0.2, -0.0];
+    let table = pack_linear_f64(k, &w, &b).unwrap();
+    let mut out = vec![7.0; m * STRIDE];
+    let rows = 45;
+    unsafe { flock_linear_f64(table.as_ptr(), x.as_ptr(), STRIDE, rows, out.as_mut_ptr()) };
+    for j in 0..m {
+        for i in 0..rows {
+            let want = (0..k).fold(0.0, |a, k2| a + x[k2 * STRIDE + i] * w[j * k + k2]) + b[j];
+            assert_eq!(out[j * STRIDE + i].to_bits(), want.to_bits(), "row {i}, output {j}");
+        }
+        assert!(out[j * STRIDE + rows..(j + 1) * STRIDE].iter().all(|x| *x == 7.0), "rows behind are not written");
+    }
+    assert!(pack_linear_f64(2, &w, &b).is_err());
+}
+
+#[test]
+fn numbers_find_their_category() {
+    let categories = [1.0, f64::NAN, 0.0, 1.0, -3.5, f64::INFINITY];
+    let table = pack_index_f64(&categories);
+    let mut x = hard();
+    x.extend([-f64::NAN, -3.5]);
+    let mut out = vec![0; x.len()];
+    unsafe { flock_index_f64(table.as_ptr(), x.as_ptr(), x.len(), out.as_mut_ptr()) };
+    for (x, got) in x.iter().zip(&out) {
+        let want = categories.iter().position(|c| c == x || c.is_nan() && x.is_nan());
+        assert_eq!(*got, want.map_or(-1, |p| p as i64), "{x}");
+    }
+    let table = pack_index_i64(&[i64::MIN, 0, 7, 0]);
+    let mut out = [0; 4];
+    unsafe { flock_index_i64(table.as_ptr(), [0, i64::MIN, 8, 7].as_ptr(), 4, out.as_mut_ptr()) };
+    assert_eq!(out, [1, 0, -1, 2]);
+}
+
+#[test]
+fn texts_find_their_category() {
+    let categories: Vec<String> = (0..1000).map(|i| "x".repeat(i % 37) + &(i / 37).to_string()).collect();
+    let table = pack_index_str(&categories);
+    let texts: Vec<FlockStr> = categories.iter().map(|s| FlockStr::new(s.as_bytes())).collect();
+    let mut out = vec![0; texts.len()];
+    unsafe { flock_index_str(table.as_ptr(), texts.as_ptr(), null(), texts.len(), out.as_mut_ptr()) };
+    for (i, got) in out.iter().enumerate() {
+        let first = categories.iter().position(|c| *c == categories[i]).unwrap();
+        assert_eq!(*got, first as i64, "{}", categories[i]);
+    }
+    let other = ["", "y", "xx", "1 "].map(|s| FlockStr::new(s.as_bytes()));
+    let mut out = [9; 4];
+    unsafe { flock_index_str(table.as_ptr(), other.as_ptr(), [1u8, 0, 1, 1].as_ptr(), 4, out.as_mut_ptr()) };
+    assert_eq!(out, [-1; 4]);
+    let empty = pack_index_str::<&str>(&[]);
+    unsafe { flock_index_str(empty.as_ptr(), other.as_ptr(), null(), 4, out.as_mut_ptr()) };
+    assert_eq!(out, [-1; 4]);
+}
+
+#[test]
+fn edges_are_counted() {
+    let edges = [-1.0, 0.0, 0.0, 2.0, f64::INFINITY];
+    for right in [false, true] {
+        let table = pack_edges(&edges, right).unwrap();
+        let x = hard();
+        let mut out = vec![0; x.len()];
+        unsafe { flock_bucketize_f64(table.as_ptr(), x.as_ptr(), x.len(), out.as_mut_ptr()) };
+        for (x, got) in x.iter().zip(out) {
+            let want = edges.iter().filter(|e| x.is_nan() || if right { *e <= x } else { *e < x }).count();
+            assert_eq!(got, want as i64, "{x} {right}");
+        }
+    }
+    assert!(pack_edges(&[1.0, 0.0], true).is_err());
+}
+
+#[test]
+fn lookups_outside_give_zero() {
+    let index = [0, 2, -1, 3, 1, i64::MAX, i64::MIN];
+    let table = pack_table_f64(3, 2, &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0]).unwrap();
+    let mut out = vec![9.0; 2 * STRIDE];
+    unsafe { flock_lookup_f64(table.as_ptr(), index.as_ptr(), STRIDE, index.len(), out.as_mut_ptr()) };
+    assert_eq!(out[..7], [1.0, 3.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
+    assert_eq!(out[STRIDE..STRIDE + 7], [10.0, 30.0, 0.0, 0.0, 20.0, 0.0, 0.0]);
+    let labels = pack_table_str(2, 1, &["on time", ""]).unwrap();
+    let mut texts = vec![FlockStr::new(b"?"); STRIDE];
+    unsafe { flock_lookup_str(labels.as_ptr(), [1, 0, 5].as_ptr(), STRIDE, 3, texts.as_mut_ptr()) };
+    let texts: Vec<&[u8]> = texts[..3].iter().map(|t| unsafe { t.bytes() }).collect();
+    assert_eq!(texts, [&b""[..], b"on time", b""]);
+    let mut hot = vec![9.0f32; 3 * STRIDE];
+    unsafe { flock_one_hot_f32(index.as_ptr(), STRIDE, 3, index.len(), hot.as_mut_ptr()) };
+    for (i, at) in index.iter().enumerate() {
+        (0..3).for_each(|j| assert_eq!(hot[j * STRIDE + i], f32::from(u8::from(*at == j as i64))));
+    }
+    assert!(pack_table_bool(2, 2, &[true]).is_err());
+}
+
+#[test]
+fn row_functions_follow_their_models() {
+    let h = hard();
+    let (w, rows) = (4, 50);
+    let x = frame(w, |i, j| h[(i * 7 + j * (i + 1)) % h.len()]);
+    let row = |i: usize| -> Vec<f64> { (0..w).map(|j| x[j * STRIDE + i]).collect() };
+    let run = |f: unsafe extern "C" fn(*const f64, usize, usize, usize, *mut f64)| {
+        let mut out = vec![0.0; w * STRIDE];
+        unsafe { f(x.as_ptr(), STRIDE, w, rows, out.as_mut_ptr()) };
+        out
+    };
+    let (sum, min, max) = (run(flock_row_sum_f64), run(flock_row_min_f64), run(flock_row_max_f64));
+    let soft = run(flock_softmax_f64);
+    let mut arg = vec![0; rows];
+    unsafe { flock_argmax_f64(x.as_ptr(), STRIDE, w, rows, arg.as_mut_ptr()) };
+    for i in 0..rows {
+        let r = row(i);
+        let nan = r.iter().position(|x| x.is_nan());
+        let same = |a: f64, b: f64| assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{r:?}: {a} {b}");
+        same(sum[i], r.iter().fold(0.0, |a, x| a + x));
+        let least = r.iter().copied().reduce(|a, b| if b < a { b } else { a }).unwrap();
+        let greatest = r.iter().copied().reduce(|a, b| if b > a { b } else { a }).unwrap();
+        same(min[i], nan.map_or(least, |_| f64::NAN));
+        same(max[i], nan.map_or(greatest, |_| f64::NAN));
+        assert_eq!(arg[i], nan.unwrap_or_else(|| r.iter().position(|x| *x == greatest).unwrap()) as i64, "{r:?}");
+        let e: Vec<f64> = r.iter().map(|x| (x - max[i]).exp()).collect();
+        (0..w).for_each(|j| same(soft[j * STRIDE + i], e[j] / e.iter().fold(0.0, |a, x| a + x)));
+    }
+    for (norm, size) in [(1, 8.0), (2, 34f64.sqrt()), (0, 5.0)] {
+        let x = frame(2, |i, j| if i == 1 { 0.0 } else { [3.0, -5.0][j] });
+        let mut out = vec![0.0; 2 * STRIDE];
+        unsafe { flock_normalize_f64(x.as_ptr(), STRIDE, 2, 2, norm, out.as_mut_ptr()) };
+        assert_eq!(bits(&[out[0], out[STRIDE], out[1]]), bits(&[3.0 / size, -5.0 / size, 0.0]));
+    }
+}
+
+#[test]
+fn quantifiers_are_three_valued() {
+    let (f, t, n) = ((0, 1), (1, 1), (1, 0)); // (value, there)
+    let rows = [[f, f], [f, t], [t, t], [f, n], [t, n], [n, n]];
+    let mut x = vec![0; 2 * STRIDE];
+    let mut valid = vec![0; 2 * STRIDE];
+    for (i, row) in rows.iter().enumerate() {
+        (0..2).for_each(|j| (x[j * STRIDE + i], valid[j * STRIDE + i]) = row[j]);
+    }
+    let run = |k: unsafe extern "C" fn(*const u8, *const u8, usize, usize, usize, *mut u8, *mut u8)| {
+        let (mut out, mut there) = ([9; 6], [9; 6]);
+        unsafe { k(x.as_ptr(), valid.as_ptr(), STRIDE, 2, 6, out.as_mut_ptr(), there.as_mut_ptr()) };
+        (0..6).map(|i| (there[i] == 1).then_some(out[i] == 1)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(flock_row_all), [Some(false), Some(false), Some(true), Some(false), None, None]);
+    assert_eq!(run(flock_row_any), [Some(false), Some(true), Some(true), None, Some(true), None]);
+    let mut all = [9; 6];
+    unsafe { flock_valid_all(valid.as_ptr(), STRIDE, 2, 6, all.as_mut_ptr()) };
+    assert_eq!(all, [1, 1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn integer_sums_that_overflow_are_missing() {
+    let mut x = vec![0i64; 3 * STRIDE];
+    for (i, row) in [[i64::MAX, 1, -1], [1, 2, 3], [i64::MIN, -1, 0]].iter().enumerate() {
+        (0..3).for_each(|j| x[j * STRIDE + i] = row[j]);
+    }
+    let (mut out, mut valid) = ([0; 3], [1; 3]);
+    unsafe { flock_row_sum_i64(x.as_ptr(), STRIDE, 3, 3, out.as_mut_ptr(), valid.as_mut_ptr()) };
+    assert_eq!((out[1], valid), (6, [0, 1, 0]));
+}
+
+#[test]
+fn math_is_rusts_own() {
+    let x = hard();
+    let mut out = vec![0.0; x.len()];
+    unsafe { flock_logistic_f64(x.as_ptr(), out.as_mut_ptr(), x.len()) };
+    assert_eq!(bits(&out), bits(&x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect::<Vec<_>>()));
+    // Hidden from the compiler, which would make a square root of it.
+    let y = std::hint::black_box(0.7);
+    unsafe { flock_pow_f64(x.as_ptr(), 1, &y, 0, out.as_mut_ptr(), x.len()) };
+    assert_eq!(bits(&out), bits(&x.iter().map(|x| x.powf(y)).collect::<Vec<_>>()));
+}
+
+#[test]
+fn text_compares_and_prints() {
+    let [a, b] = ["a", "b"].map(|s| FlockStr::new(s.as_bytes()));
+    let mut out = [9; 3];
+    unsafe { flock_compare_str([a, b, b].as_ptr(), 1, [b].as_ptr(), 0, [1u8, 1, 0].as_ptr(), 3, out.as_mut_ptr()) };
+    assert_eq!(out, [-1, 0, 0]);
+    let x = [0, -1, i64::MIN, i64::MAX, 1000];
+    let mut texts = [a; 5];
+    let mut arena = Arena::default();
+    assert_eq!(unsafe { flock_text_of_i64(&raw mut arena, x.as_ptr(), 5, texts.as_mut_ptr()) }, 0);
+    for (x, t) in x.iter().zip(texts) {
+        assert_eq!(unsafe { t.bytes() }, x.to_string().as_bytes());
+    }
+    unsafe { flock_text_of_bool([0u8, 1].as_ptr(), 2, texts.as_mut_ptr()) };
+    assert_eq!(unsafe { (texts[0].bytes(), texts[1].bytes()) }, (&b"False"[..], &b"True"[..]));
+    let column = FlockColumn { layout: FlockLayout::F64 as u32, ..*Column::null(1).as_raw() };
+    let status = unsafe {
+        flock_index_column(pack_index_str(&["a"]).as_ptr(), &column, null(), 0, 1, [0].as_mut_ptr(), null_mut())
+    };
+    assert_eq!(status, FlockStatus::Schema as i32);
+}

@@ -1,0 +1,177 @@
+//! Packed ensembles against the plain meaning of their nodes, on values made to be hard.
+
+use flock_core::kernels::trees::{flock_leaves, flock_trees};
+use flock_core::{Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
+
+const LEAF: u32 = 1 << 31;
+const STRIDE: usize = 128;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % below
+    }
+    fn pick(&mut self, values: &[f64]) -> f64 {
+        values[self.next(values.len())]
+    }
+}
+
+/// Thresholds: f32 values, values between two f32, the ends of the range.
+fn hard() -> Vec<f64> {
+    let near =
+        |x: f64| [x, x.next_up(), x.next_down(), f64::from((x as f32).next_up()), f64::from((x as f32).next_down())];
+    let mut v: Vec<f64> =
+        [0.1, -0.1, 1.0, 1e-45, 1e-310, 3.4028234663852886e38, 1e300].into_iter().flat_map(near).collect();
+    v.extend([0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324]);
+    v
+}
+
+struct Ensemble {
+    nodes: Vec<TreeNodeSpec>,
+    trees: Vec<TreeSpec>,
+    leaves: Vec<u32>,
+    values: Vec<f64>,
+}
+
+fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool) -> Ensemble {
+    let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
+    for t in 0..20 {
+        let first = e.nodes.len();
+        let count = r.next(40);
+        for i in 0..count {
+            // Children: the next two free nodes in breadth order, else new leaves.
+            let mut child = |n: usize| {
+                if n < count {
+                    return (first + n) as u32;
+                }
+                e.leaves.push(e.values.len() as u32);
+                (0..if wide { outputs } else { 1 })
+                    .for_each(|k| e.values.push((e.leaves.len() * 7 + k) as f64 * 0.1f32 as f64));
+                LEAF | (e.leaves.len() as u32 - 1)
+            };
+            let (left, right) = (child(2 * i + 1), child(2 * i + 2));
+            e.nodes.push(TreeNodeSpec {
+                feature: r.next(3) as u32,
+                test: r.next(tests) as u8,
+                missing_left: r.next(2) == 0,
+                threshold: r.pick(&hard()),
+                left,
+                right,
+            });
+        }
+        let root = if count > 0 { first as u32 } else { LEAF | e.leaves.len() as u32 };
+        if count == 0 {
+            e.leaves.push(e.values.len() as u32);
+            (0..outputs).for_each(|k| e.values.push(k as f64));
+        }
+        e.trees.push(TreeSpec { root, target: (!wide).then_some((t % outputs) as u32) });
+    }
+    e
+}
+
+fn reaches(e: &Ensemble, root: u32, x: &[f64]) -> usize {
+    let mut at = root;
+    while at & LEAF == 0 {
+        let n = e.nodes[at as usize];
+        let (v, t) = (x[n.feature as usize], n.threshold);
+        let holds = [v <= t, v < t, v >= t, v > t, v == t, v != t][n.test as usize];
+        at = if if v.is_nan() { n.missing_left } else { holds } { n.left } else { n.right };
+    }
+    (at & !LEAF) as usize
+}
+
+fn score(e: &Ensemble, base: &[f64], x: &[f64], f32_sum: bool) -> Vec<f64> {
+    let mut out = base.to_vec();
+    for t in &e.trees {
+        let at = e.leaves[reaches(e, t.root, x)] as usize;
+        let range = match t.target {
+            Some(o) => o as usize..o as usize + 1,
+            None => 0..base.len(),
+        };
+        for (k, o) in range.enumerate() {
+            let v = e.values[at + k];
+            out[o] = if f32_sum { f64::from(out[o] as f32 + v as f32) } else { out[o] + v };
+        }
+    }
+    out
+}
+
+fn compare(r: &mut Random, tests: usize, wide: bool, input_f64: bool, sum_f64: bool) {
+    let outputs = 3;
+    let e = ensemble(r, tests, outputs, wide);
+    let base = [0.5, -1.0, 0.0];
+    let packed = pack_trees(&TreesSpec {
+        features: 3,
+        outputs: outputs as u32,
+        input_f64,
+        sum_f64,
+        base: &base,
+        trees: &e.trees,
+        nodes: &e.nodes,
+        leaves: &e.leaves,
+        values: &e.values,
+    })
+    .unwrap();
+    let mut values = hard();
+    values.push(f64::NAN);
+    let rows = 101;
+    let x: Vec<f64> =
+        (0..3 * STRIDE).map(|_| r.pick(&values)).map(|x| if input_f64 { x } else { f64::from(x as f32) }).collect();
+    let frame = if input_f64 { Blob::of(&x) } else { Blob::of(&x.iter().map(|x| *x as f32).collect::<Vec<_>>()) };
+    let mut out = vec![0u64; outputs * STRIDE];
+    let mut leaves = vec![0i64; e.trees.len() * STRIDE];
+    // SAFETY: the frames have the strides and widths that the table was packed for.
+    unsafe {
+        flock_trees(packed.table.as_ptr(), frame.as_ptr(), STRIDE, rows, out.as_mut_ptr().cast(), std::ptr::null_mut());
+        flock_leaves(packed.table.as_ptr(), frame.as_ptr(), STRIDE, rows, leaves.as_mut_ptr(), std::ptr::null_mut());
+    }
+    let f32s: &[f32] = unsafe { std::slice::from_raw_parts(out.as_ptr().cast(), outputs * STRIDE) };
+    for row in 0..rows {
+        let row_x = [x[row], x[STRIDE + row], x[2 * STRIDE + row]];
+        for (t, tree) in e.trees.iter().enumerate() {
+            assert_eq!(leaves[t * STRIDE + row], reaches(&e, tree.root, &row_x) as i64, "tree {t} on {row_x:?}");
+        }
+        for (o, want) in score(&e, &base, &row_x, !sum_f64).into_iter().enumerate() {
+            let got = if sum_f64 { f64::from_bits(out[o * STRIDE + row]) } else { f64::from(f32s[o * STRIDE + row]) };
+            assert_eq!(got.to_bits(), want.to_bits(), "output {o} of {row_x:?}");
+        }
+    }
+}
+
+#[test]
+fn every_test_dtype_and_leaf_form_is_exact() {
+    let mut r = Random(7);
+    for round in 0..40 {
+        for bits in 0..8 {
+            compare(&mut r, if round % 2 == 0 { 4 } else { 6 }, bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+        }
+    }
+}
+
+#[test]
+fn what_leads_outside_is_refused() {
+    let node = TreeNodeSpec { feature: 0, test: 0, missing_left: false, threshold: 0.0, left: LEAF, right: LEAF };
+    let pack = |nodes: &[TreeNodeSpec], root: u32, leaves: &[u32], values: &[f64]| {
+        let trees = [TreeSpec { root, target: Some(0) }];
+        pack_trees(&TreesSpec {
+            features: 1,
+            outputs: 1,
+            input_f64: true,
+            sum_f64: true,
+            base: &[0.0],
+            trees: &trees,
+            nodes,
+            leaves,
+            values,
+        })
+    };
+    assert!(pack(&[node], 0, &[0], &[1.0]).is_ok());
+    assert!(pack(&[TreeNodeSpec { feature: 1, ..node }], 0, &[0], &[1.0]).is_err(), "feature");
+    assert!(pack(&[TreeNodeSpec { left: 0, ..node }], 0, &[0], &[1.0]).is_err(), "cycle");
+    assert!(pack(&[TreeNodeSpec { right: LEAF | 1, ..node }], 0, &[0], &[1.0]).is_err(), "leaf");
+    assert!(pack(&[TreeNodeSpec { threshold: f64::NAN, ..node }], 0, &[0], &[1.0]).is_err(), "threshold");
+    assert!(pack(&[node], 1, &[0], &[1.0]).is_err(), "root");
+    assert!(pack(&[node], 0, &[1], &[1.0]).is_err(), "values");
+}

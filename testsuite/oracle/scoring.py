@@ -13,6 +13,8 @@ def score(model, rows) -> list[Column]:
     """The output columns for `rows`, a DataFrame or an array: all at once, row by row if the library raises."""
     try:
         return typed(outputs(model, rows))
+    except NameError:
+        raise
     except Exception:
         return typed(_row_by_row(lambda one: outputs(model, one), rows))
 
@@ -94,7 +96,10 @@ def _features(model, rows) -> dict[str, list]:
     if isinstance(table, pd.DataFrame):
         return {str(name): table[name].tolist() for name in table.columns}
     table = np.asarray(table)
-    return {name: table[:, at].tolist() for at, name in enumerate(_names(model, table.shape[1]))}
+    names = _names(model, table.shape[1])
+    if len(set(names)) != len(names):
+        raise NameError(f"two outputs have the same name: {', '.join(names)}")
+    return {name: table[:, at].tolist() for at, name in enumerate(names)}
 
 
 def _names(model, width: int) -> list[str]:

@@ -1,7 +1,6 @@
 //! Running other programs, and how a chore fails.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// How a chore ends when it does not succeed.
 pub enum Failure {
@@ -22,24 +21,6 @@ impl Failure {
 pub fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.status().map_err(|error| cannot_start(command, error))?;
     if status.success() { Ok(()) } else { Err(Failure::Failed(format!("{} ended with {status}", name(command)))) }
-}
-
-/// Runs `command` with `input` on its standard input and returns what it wrote.
-pub fn output(command: &mut Command, input: &str) -> Result<String, Failure> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| cannot_start(command, error))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes()).map_err(|error| Failure::because("writing to a program", error))?;
-    }
-    let done = child.wait_with_output().map_err(|error| cannot_start(command, error))?;
-    if done.status.success() {
-        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-    } else {
-        Err(Failure::Failed(format!("{} ended with {}", name(command), done.status)))
-    }
 }
 
 fn cannot_start(command: &Command, error: std::io::Error) -> Failure {

@@ -56,7 +56,7 @@ fn remove(path: &Path) -> Result<(), Failure> {
     done.map_err(|error| Failure::because(&format!("cannot remove {}", path.display()), error))
 }
 
-/// Runs a program of the server, as user `postgres` where we are root: the server refuses root. Its words go to standard error.
+/// Runs a program of the server, as user `postgres` where we are root: the server refuses root.
 fn server<const N: usize>(program: &str, arguments: [&OsStr; N]) -> Result<(), Failure> {
     let program = binaries()?.join(program);
     let mut command = if is_root() {
@@ -66,7 +66,7 @@ fn server<const N: usize>(program: &str, arguments: [&OsStr; N]) -> Result<(), F
     } else {
         Command::new(program)
     };
-    process::run(command.args(arguments).current_dir("/").stdout(std::io::stderr()))
+    process::run(command.args(arguments).current_dir("/").stdout(std::process::Stdio::null()))
 }
 
 /// The newest `/usr/lib/postgresql/*/bin`, where Debian puts the server.

@@ -1,8 +1,9 @@
 """The flights of 2013 out of New York: full Parquet files, the models trained on them, a sample of rows.
 
-    python flights.py --full DIR --commit DIR [--models]
+    python flights.py --full DIR --commit DIR [--models] [--expected]
 
-`--full` takes the whole data set (nycflights13, CC0), `--commit` the sample and, with `--models`, the models.
+`--full` takes the whole data set (nycflights13, CC0), `--commit` the sample and, with `--models`, the models;
+with `--expected` the libraries' answers on every flight go to `--full` as well.
 Everything is seeded: the same pinned libraries on the same processor write the same bytes.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import flights_expected
 import flights_models
 
 TABLES = ["airlines", "airports", "planes", "weather"]
@@ -65,12 +67,15 @@ def main() -> None:
     parser.add_argument("--full", type=Path, required=True)
     parser.add_argument("--commit", type=Path, required=True)
     parser.add_argument("--models", action="store_true", help="train the models as well")
+    parser.add_argument("--expected", action="store_true", help="score every flight with the committed models")
     arguments = parser.parse_args()
     flights = write_full(arguments.full)
     arguments.commit.mkdir(parents=True, exist_ok=True)
     write_sample(flights, arguments.commit)
     if arguments.models:
         flights_models.train_all(flights, arguments.commit)
+    if arguments.expected:
+        flights_expected.write_all(flights, arguments.commit, arguments.full)
 
 
 if __name__ == "__main__":

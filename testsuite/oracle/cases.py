@@ -25,10 +25,6 @@ class Case:
         at = [key for key, _ in entries].index(after) + 1
         self.sections = dict(entries[:at] + [(name, text)] + entries[at:])
 
-    def remove(self, name: str) -> None:
-        """Drops a section if it is there."""
-        self.sections.pop(name, None)
-
     def settings(self, name: str) -> dict[str, str]:
         """A section of `key: value` lines; empty where there is none."""
         return parse_settings(self.get(name) or "")

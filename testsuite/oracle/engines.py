@@ -12,7 +12,8 @@ with `columns` those of its columns; it stays loaded for the next request that a
 `"setup": [SQL, …]` runs before `sql`. With `"out": PATH` the result goes to a Parquet file and the answer has its
 number of `rows`. Floats are JSON numbers that read back as the same bits, or "NaN", "Infinity", "-Infinity";
 the rows of a result are in whatever order the database gives them, so ask for an ORDER BY where it matters.
-Anything that fails is `{"error": TEXT}`; the next request starts afresh. `seconds` is executing and fetching, `load_seconds` loading.
+Anything that fails is `{"error": TEXT}`; the next request starts afresh. `seconds` is executing and fetching,
+`load_seconds` is loading.
 """
 
 import decimal

@@ -1,7 +1,8 @@
 """What scikit-learn and onnxruntime answer on every flight: what the bench and the full comparison measure against.
 
-`expected_<name>.parquet` is the answer of `<name>.joblib`, `expected_<name>_onnx.parquet` that of `<name>.onnx`. Columns: `id`,
-those of the command-line contract, and for a classifier that has one `decision_function`. A refused row is null.
+`expected_<name>.parquet` is the answer of `<name>.joblib`, `expected_<name>_onnx.parquet` that of `<name>.onnx`.
+Columns: `id`, those of the command-line contract, and `decision_function` where the classifier has one. A refused
+row is null.
 """
 
 from pathlib import Path

@@ -7,7 +7,6 @@ a cancelled flight has no departure delay and still gets an answer, through the 
 from pathlib import Path
 
 import joblib
-import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
@@ -22,7 +21,7 @@ FEATURES = NUMBERS + CATEGORIES
 LATE_MINUTES = 15
 TRAINING_ROWS = 60_000
 
-# name: (estimator, what it predicts, joblib's compression). The compressions differ on purpose: each is read back in a test.
+# name: (estimator, what it predicts, joblib's compression). The compressions differ so that each has a real file.
 MODELS = {
     "late": (GradientBoostingClassifier(n_estimators=100, max_depth=3, random_state=0), "late", 0),
     "late_forest": (RandomForestClassifier(n_estimators=50, max_depth=8, random_state=0), "late", ("zlib", 6)),
@@ -67,7 +66,7 @@ def train_all(flights: pd.DataFrame, folder: Path) -> None:
     rows = training_rows(flights)
     features = plain_strings(rows[FEATURES])
     for name, (estimator, target, compress) in MODELS.items():
-        model = pipeline(estimator).fit(features, rows[target].to_numpy(dtype=np.float64 if target == "arr_delay" else np.int64))
+        model = pipeline(estimator).fit(features, rows[target].to_numpy())
         joblib.dump(model, folder / f"{name}.joblib", compress=compress)
         write_onnx(model, folder / f"{name}.onnx")
-        print(name, *(f"{(folder / (name + e)).stat().st_size:,} bytes {e}" for e in (".joblib", ".onnx")))
+        print(f"{name}: {(folder / name).with_suffix('.joblib').stat().st_size:,} bytes")

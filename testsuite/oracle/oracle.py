@@ -119,7 +119,8 @@ def run_version(version: str, python: str, cases: list[Case], lock: Lock, check:
     """Asks one environment for its part of the cases."""
     jobs = [job(case, version, lock) for case in cases if version in versions(case)]
     if check:
-        report.changed += [f"{entry['case']}: its model files are not those of its Python" for entry in jobs if stale(entry)]
+        outdated = [entry for entry in jobs if stale(entry)]
+        report.changed += [f"{entry['case']}: its model files are not those of its Python" for entry in outdated]
         jobs = [entry for entry in jobs if not stale(entry)]
     by_case = {entry["case"]: entry for entry in jobs}
     for reply in ask(python, jobs) if jobs else []:

@@ -1,10 +1,17 @@
 """ONNX twins: conversion by skl2onnx, answers by onnxruntime, columns as the command-line contract names them."""
 
 import numpy as np
-import pandas as pd
 
 from scoring import typed
 from tables import Column
+
+TENSORS = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": object,
+}
 
 
 def convert(model, data: list[Column], settings: dict[str, str]) -> bytes:
@@ -13,7 +20,8 @@ def convert(model, data: list[Column], settings: dict[str, str]) -> bytes:
 
     options = {"zipmap": settings.get("zipmap", "true") == "true"}
     steps = [step for _, step in model.steps] if hasattr(model, "steps") else [model]
-    inputs = settings.get("names", "named" if hasattr(model, "feature_names_in_") and hasattr(steps[0], "transformers") else "array")
+    by_name = hasattr(model, "feature_names_in_") and hasattr(steps[0], "transformers")
+    inputs = settings.get("names", "named" if by_name else "array")
     graph = skl2onnx.to_onnx(
         model,
         initial_types=_inputs(data, settings.get("inputs", "typed"), inputs == "named"),
@@ -25,7 +33,7 @@ def convert(model, data: list[Column], settings: dict[str, str]) -> bytes:
 
 
 def score(graph: bytes, data: list[Column]) -> list[Column]:
-    """What onnxruntime answers, row by row in one batch; a row with a null string or integer has no tensor and is null."""
+    """What onnxruntime answers in one batch; a row with a null string or integer fits no tensor, and is null."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
@@ -40,7 +48,12 @@ def _inputs(data: list[Column], mode: str, named: bool) -> list:
     from skl2onnx.common import data_types as onnx_types
 
     floats = onnx_types.DoubleTensorType if mode == "double" else onnx_types.FloatTensorType
-    kinds = {"f64": floats, "str": onnx_types.StringTensorType, "i64": onnx_types.Int64TensorType, "bool": onnx_types.BooleanTensorType}
+    kinds = {
+        "f64": floats,
+        "i64": onnx_types.Int64TensorType,
+        "bool": onnx_types.BooleanTensorType,
+        "str": onnx_types.StringTensorType,
+    }
     if mode == "float":
         kinds |= {"i64": floats, "bool": floats}
     if named:
@@ -54,14 +67,13 @@ def _has_tensor(row: tuple, data: list[Column]) -> bool:
 
 def _feeds(inputs, data: list[Column], keep: list[int]) -> dict[str, np.ndarray]:
     """Input name → tensor: a column each, or all of them side by side in one."""
-    dtypes = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(string)": object, "tensor(bool)": np.bool_}
     by_name = {column.name: column for column in data}
     array = [_vector(column, keep) for column in data]
     feeds = {}
     with np.errstate(over="ignore"):
         for entry in inputs:
             column = [_vector(by_name[entry.name], keep)] if entry.name in by_name else array
-            feeds[entry.name] = np.stack(column, axis=1).astype(dtypes[entry.type])
+            feeds[entry.name] = np.stack(column, axis=1).astype(TENSORS[entry.type])
     return feeds
 
 

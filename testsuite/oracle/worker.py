@@ -1,8 +1,9 @@
 """Runs inside one pinned environment: fits the models of cases and scores their rows.
 
-    python worker.py VERSION < jobs.json > answers.json
+    python worker.py < jobs.json > answers.json
 
-A job is `{"case", "version", "model", "fit", "twin", "convert"}`, paths and two flags; the answer has the sections to write.
+A job is `{"case", "version", "newest", "model", "fit", "twin", "convert"}`: paths, and what is to be made anew.
+The answer has the sections to write.
 """
 
 import json
@@ -28,7 +29,8 @@ def namespace() -> dict:
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.utils import all_estimators
 
-    helpers = [make_column_selector, make_column_transformer, make_pipeline, make_union, hard.around, hard.thresholds, hard.vary]
+    helpers = [make_column_selector, make_column_transformer, make_pipeline, make_union]
+    helpers += [hard.around, hard.thresholds, hard.vary]
     names = {"np": np, "pd": pd, "sklearn": sklearn, "EXTREMES": hard.EXTREMES}
     return names | dict(all_estimators()) | {helper.__name__: helper for helper in helpers}
 
@@ -37,7 +39,8 @@ def answer(job: dict, names: dict) -> dict:
     """One job: fit or load, make the rows if the case says how, score."""
     case = Case(Path(job["case"]))
     options = case.settings("options")
-    model = fit(case, Path(job["model"]), options, names) if job["fit"] else joblib.load(job["model"])
+    path = Path(job["model"])
+    model = fit(case, path, options, names) if job["fit"] else joblib.load(path)
     sections = {}
     if job["newest"] and case.get("data:python") is not None:
         sections["data"] = make_rows(case, model, names)

@@ -1,7 +1,5 @@
 """DuckDB through its Python package; nothing is installed or fetched at run time."""
 
-from __future__ import annotations
-
 import importlib
 
 from databases import Result, create, quote
@@ -14,7 +12,8 @@ TYPES = {"f64": "DOUBLE", "f32": "FLOAT", "i64": "BIGINT", "bool": "BOOLEAN", "s
 
 def connect():
     """An empty database in memory."""
-    return package.connect(":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    return package.connect(":memory:", config=offline)
 
 
 def version(connection) -> str:

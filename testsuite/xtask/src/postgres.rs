@@ -1,13 +1,12 @@
 //! `cargo xtask postgres`: a throw-away PostgreSQL on a free loopback port.
 
 use crate::process::{self, Failure};
-use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// Starts a cluster in a folder and prints how to reach it, or stops it and removes the folder.
+/// Starts a cluster in an empty folder and prints how to reach it, or stops it and removes the folder.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [folder] if folder != "--stop" => start(&absolute(folder)?),
@@ -16,48 +15,39 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     }
 }
 
-fn start(folder: &Path) -> Result<(), Failure> {
-    let data = folder.join("data");
-    if data.exists() {
-        return Err(Failure::Failed(format!("{} is already there; `--stop` removes it", data.display())));
-    }
-    make_folder(folder)?;
+/// Durability is off and loopback connections are trusted: for tests on this machine alone.
+fn start(data: &Path) -> Result<(), Failure> {
+    make_empty(data)?;
+    server("initdb", data, &["-U", "flock", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])?;
     let port = free_port()?;
     let settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off");
-    server("initdb", [OsStr::new("-D"), data.as_os_str(), "-U".as_ref(), "flock".as_ref(), "-A".as_ref(), "trust".as_ref(), "-E".as_ref(), "UTF8".as_ref(), "--locale=C.UTF-8".as_ref(), "--no-sync".as_ref()])?;
-    let log = folder.join("log");
-    server("pg_ctl", [OsStr::new("-D"), data.as_os_str(), "-l".as_ref(), log.as_os_str(), "-o".as_ref(), settings.as_ref(), "-w".as_ref(), "start".as_ref()])?;
+    server("pg_ctl", data, &["-l", "server.log", "-o", &settings, "-w", "start"])?;
     println!("FLOCK_POSTGRES=postgresql://flock@127.0.0.1:{port}/postgres");
     Ok(())
 }
 
-fn stop(folder: &Path) -> Result<(), Failure> {
-    let data = folder.join("data");
+fn stop(data: &Path) -> Result<(), Failure> {
     if !data.join("PG_VERSION").exists() {
-        return Err(Failure::Failed(format!("there is no cluster in {}", folder.display())));
+        return Err(Failure::Failed(format!("there is no cluster in {}", data.display())));
     }
     if data.join("postmaster.pid").exists() {
-        server("pg_ctl", [OsStr::new("-D"), data.as_os_str(), "-m".as_ref(), "immediate".as_ref(), "stop".as_ref()])?;
+        server("pg_ctl", data, &["-m", "immediate", "-w", "stop"])?;
     }
-    for part in [data, folder.join("log")] {
-        remove(&part)?;
+    fs::remove_dir_all(data).map_err(|error| Failure::because(&format!("cannot remove {}", data.display()), error))
+}
+
+/// Makes the folder, which must be empty if it is there and which the server's user must own.
+fn make_empty(data: &Path) -> Result<(), Failure> {
+    let entries = fs::create_dir_all(data).and_then(|()| fs::read_dir(data));
+    let mut entries = entries.map_err(|error| Failure::because(&format!("cannot make {}", data.display()), error))?;
+    if entries.next().is_some() {
+        return Err(Failure::Failed(format!("{} is not empty; `--stop` ends and removes a cluster", data.display())));
     }
-    Ok(())
+    if is_root() { process::run(Command::new("chown").arg("postgres").arg(data)) } else { Ok(()) }
 }
 
-/// The folder, which the server's user must own.
-fn make_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| Failure::because(&format!("cannot make {}", folder.display()), error))?;
-    if is_root() { process::run(Command::new("chown").arg("postgres").arg(folder)) } else { Ok(()) }
-}
-
-fn remove(path: &Path) -> Result<(), Failure> {
-    let done = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    done.map_err(|error| Failure::because(&format!("cannot remove {}", path.display()), error))
-}
-
-/// Runs a program of the server, as user `postgres` where we are root: the server refuses root.
-fn server<const N: usize>(program: &str, arguments: [&OsStr; N]) -> Result<(), Failure> {
+/// Runs a program of the server on the cluster in `data`, as user `postgres` where we are root: the server refuses root.
+fn server(program: &str, data: &Path, arguments: &[&str]) -> Result<(), Failure> {
     let program = binaries()?.join(program);
     let mut command = if is_root() {
         let mut command = Command::new("runuser");
@@ -66,16 +56,17 @@ fn server<const N: usize>(program: &str, arguments: [&OsStr; N]) -> Result<(), F
     } else {
         Command::new(program)
     };
-    process::run(command.args(arguments).current_dir("/").stdout(std::process::Stdio::null()))
+    process::run(command.arg("-D").arg(data).args(arguments).current_dir(data).stdout(Stdio::null()))
 }
 
 /// The newest `/usr/lib/postgresql/*/bin`, where Debian puts the server.
 fn binaries() -> Result<PathBuf, Failure> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path()))).max();
-    newest
-        .map(|(_, path)| path.join("bin"))
-        .ok_or_else(|| Failure::Failed("there is no PostgreSQL server; on Debian: apt-get install postgresql".to_owned()))
+    let newest =
+        versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path()))).max();
+    newest.map(|(_, path)| path.join("bin")).ok_or_else(|| {
+        Failure::Failed("there is no PostgreSQL server; on Debian: apt-get install postgresql".to_owned())
+    })
 }
 
 fn free_port() -> Result<u16, Failure> {

@@ -18,7 +18,8 @@ pub struct Environment {
 pub const NEWEST: Environment = Environment { version: "1.9", folder: "venv", requirements: "requirements.txt" };
 
 /// The oldest scikit-learn whose files are read.
-pub const OLDEST: Environment = Environment { version: "1.2", folder: "venv-1.2", requirements: "requirements-1.2.txt" };
+pub const OLDEST: Environment =
+    Environment { version: "1.2", folder: "venv-1.2", requirements: "requirements-1.2.txt" };
 
 /// Makes every environment.
 pub fn make_all(layout: &Layout) -> Result<(), Failure> {
@@ -41,9 +42,10 @@ pub fn python(layout: &Layout, environment: &Environment) -> Result<PathBuf, Fai
 
 /// Holds off other processes that would make the same environment; released on drop.
 fn lock(folder: &Path) -> Result<File, Failure> {
-    let path = folder.with_extension("lock");
+    let path = folder.with_file_name(format!("{}.lock", folder.file_name().unwrap_or_default().display()));
     let parent = folder.parent().unwrap_or(folder);
-    let held = fs::create_dir_all(parent).and_then(|()| File::create(&path)).and_then(|file| file.lock().map(|()| file));
+    let held =
+        fs::create_dir_all(parent).and_then(|()| File::create(&path)).and_then(|file| file.lock().map(|()| file));
     held.map_err(|error| Failure::because(&format!("cannot lock {}", path.display()), error))
 }
 

@@ -1,5 +1,6 @@
 //! Modules: functions, queries and the constants that they share.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::constant::{Constant, Pool};
@@ -54,26 +55,30 @@ impl Function {
     /// The same function with these outputs only, in that order, and without what they do not need. Parameters stay,
     /// so that a call means the same. Unknown names come back as the error.
     pub fn keep_outputs(&self, names: &[String]) -> Result<Function, Vec<String>> {
-        let unknown: Vec<String> = names.iter().filter(|n| self.output(n).is_none()).cloned().collect();
+        let by_name: HashMap<&str, &Output> = self.outputs.iter().map(|o| (&*o.name, o)).collect();
+        let unknown: Vec<String> = names.iter().filter(|n| !by_name.contains_key(n.as_str())).cloned().collect();
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        let outputs = names.iter().filter_map(|n| self.output(n)).cloned().collect();
-        Ok(Function { outputs, ..self.clone() }.without_dead_nodes())
+        let outputs: Vec<Output> = names.iter().filter_map(|n| by_name.get(n.as_str())).map(|o| (*o).clone()).collect();
+        Ok(self.restricted_to(outputs))
     }
 
     /// The same function without nodes that no output needs.
     pub fn without_dead_nodes(&self) -> Function {
-        let live = self.graph.reachable(self.outputs.iter().map(|o| o.node));
+        self.restricted_to(self.outputs.clone())
+    }
+
+    fn restricted_to(&self, outputs: Vec<Output>) -> Function {
+        let live = self.graph.reachable(outputs.iter().map(|o| o.node));
         let copy = |g: &mut Graph, _: NodeId, n: &crate::Node, args: &[NodeId]| g.add_like(n, args);
         match Graph::rebuild::<TypeError>(&self.graph, &live, copy) {
             Ok((graph, became)) => {
-                let outputs = self.outputs.iter().filter_map(|o| {
-                    Some(Output { name: o.name.clone(), node: became[o.node.index()]? })
-                });
-                Function { outputs: outputs.collect(), graph, ..self.clone() }
+                let renamed = |o: Output| became[o.node.index()].map(|node| Output { node, ..o });
+                let outputs = outputs.into_iter().filter_map(renamed).collect();
+                Function { name: self.name.clone(), params: self.params.clone(), graph, outputs }
             }
-            Err(_) => self.clone(),
+            Err(_) => Function { outputs, ..self.clone() },
         }
     }
 }
@@ -95,22 +100,55 @@ impl Module {
         self.functions.iter().find(|f| &*f.name == name)
     }
 
-    /// Adds the functions and constants of another module; a function of the same name is replaced.
+    /// Adds the functions, queries and constants of another module; what has the same name is replaced. Functions are
+    /// put in an order in which each calls only those before it.
     pub fn absorb(&mut self, other: Module) {
         for (id, constant) in other.constants.iter() {
             self.constants.share(id, constant.clone());
         }
-        for f in other.functions {
-            self.functions.retain(|g| g.name != f.name);
-            self.functions.push(f);
-        }
+        let functions: HashSet<Arc<str>> = other.functions.iter().map(|f| f.name.clone()).collect();
+        let queries: HashSet<Arc<str>> = other.queries.iter().map(|q| q.name.clone()).collect();
+        self.functions.retain(|f| !functions.contains(&f.name));
+        self.functions.extend(other.functions);
+        self.queries.retain(|q| !queries.contains(&q.name));
         self.queries.extend(other.queries);
+        self.sort_functions();
+    }
+
+    /// Callees before callers, otherwise in the order that was; functions that call each other in a circle stay behind.
+    fn sort_functions(&mut self) {
+        let index: HashMap<Arc<str>, usize> =
+            self.functions.iter().enumerate().map(|(i, f)| (f.name.clone(), i)).collect();
+        let callees = |f: &Function| -> BTreeSet<usize> {
+            let name = |n: &crate::Node| if let Attr::Call { function, .. } = &n.attr { Some(function.clone()) } else { None };
+            f.graph.nodes().iter().filter_map(name).filter_map(|n| index.get(&n).copied()).collect()
+        };
+        let calls: Vec<BTreeSet<usize>> = self.functions.iter().map(callees).collect();
+        let mut callers: Vec<Vec<usize>> = vec![Vec::new(); calls.len()];
+        calls.iter().enumerate().for_each(|(i, c)| c.iter().for_each(|callee| callers[*callee].push(i)));
+        let mut waiting: Vec<usize> = calls.iter().map(BTreeSet::len).collect();
+        let mut ready: BTreeSet<usize> = (0..calls.len()).filter(|i| waiting[*i] == 0).collect();
+        let mut position = vec![usize::MAX; calls.len()];
+        let mut next = 0;
+        while let Some(i) = ready.pop_first() {
+            position[i] = next;
+            next += 1;
+            for caller in &callers[i] {
+                waiting[*caller] -= 1;
+                if waiting[*caller] == 0 {
+                    ready.insert(*caller);
+                }
+            }
+        }
+        let mut sorted: Vec<(usize, Function)> = position.into_iter().zip(self.functions.drain(..)).collect();
+        sorted.sort_by_key(|(p, _)| *p);
+        self.functions = sorted.into_iter().map(|(_, f)| f).collect();
     }
 
     /// Drops constants that no node holds.
     pub fn drop_unused_constants(&mut self) {
         let graphs = self.functions.iter().map(|f| &f.graph).chain(self.queries.iter().map(|q| &q.graph));
-        let used: std::collections::BTreeSet<_> = graphs
+        let used: HashSet<_> = graphs
             .flat_map(|g| g.nodes())
             .filter_map(|n| if let Attr::Const(c) = n.attr { Some(c) } else { None })
             .collect();
@@ -122,10 +160,12 @@ impl Module {
 pub struct FunctionBuilder {
     name: Arc<str>,
     params: Vec<Param>,
+    param_ids: HashMap<Arc<str>, usize>,
     graph: Graph,
     pool: Pool,
     outputs: Vec<Output>,
     conditions: Vec<NodeId>,
+    seen_conditions: HashSet<NodeId>,
 }
 
 impl FunctionBuilder {
@@ -134,20 +174,23 @@ impl FunctionBuilder {
         FunctionBuilder {
             name: name.into(),
             params: Vec::new(),
+            param_ids: HashMap::new(),
             graph: Graph::default(),
             pool: Pool::default(),
             outputs: Vec::new(),
             conditions: Vec::new(),
+            seen_conditions: HashSet::new(),
         }
     }
 
     /// The parameter of that name, made on first use. The error is the type that it has already, if another.
     pub fn input(&mut self, name: &str, ty: FrameType) -> Result<NodeId, FrameType> {
-        let index = match self.params.iter().position(|p| &*p.name == name) {
+        let index = match self.param_ids.get(name).copied() {
             Some(i) if self.params[i].ty == ty => i,
             Some(i) => return Err(self.params[i].ty),
             None => {
                 self.params.push(Param { name: name.into(), ty });
+                self.param_ids.insert(name.into(), self.params.len() - 1);
                 self.params.len() - 1
             }
         };
@@ -197,9 +240,14 @@ impl FunctionBuilder {
         result
     }
 
+    /// Labels nodes with the path of a pipeline step from here on; gives the path before.
+    pub fn set_step(&mut self, path: Option<&str>) -> Option<String> {
+        self.graph.set_step(path)
+    }
+
     /// A row for which `condition` (bool, width 1) is not true is one that the library refuses: every output is null.
     pub fn refuse_unless(&mut self, condition: NodeId) {
-        if !self.conditions.contains(&condition) {
+        if self.seen_conditions.insert(condition) {
             self.conditions.push(condition);
         }
     }

@@ -48,8 +48,33 @@ impl Constant {
         }
     }
 
-    /// The content hash. NaNs hash by their bits, so that a constant is equal to itself.
+    /// The one form of a constant that a pool keeps: every NaN has the same bits, no validity where nothing is null,
+    /// leaf values of trees in the order of the leaves.
+    #[must_use]
+    pub fn canonical(self) -> Constant {
+        match self {
+            Constant::Table(t) => Constant::Table(canonical_table(t)),
+            Constant::Trees(t) => Constant::Trees(t.canonical()),
+        }
+    }
+
+    fn is_canonical(&self) -> bool {
+        match self {
+            Constant::Table(t) => match &t.data {
+                Data::F32(v) => v.iter().all(|x| !x.is_nan() || x.to_bits() == f32::NAN.to_bits()),
+                Data::F64(v) => all_canonical(v),
+                _ => true,
+            },
+            Constant::Trees(t) => t.is_canonical(),
+        }
+    }
+
+    /// The content hash, of the canonical form: constants with one id mean the same.
     pub fn id(&self) -> ConstId {
+        if self.is_canonical() { self.hash() } else { self.clone().canonical().hash() }
+    }
+
+    fn hash(&self) -> ConstId {
         let mut h = Hasher(blake3::Hasher::new());
         match self {
             Constant::Table(t) => {
@@ -65,6 +90,26 @@ impl Constant {
         id.copy_from_slice(&h.0.finalize().as_bytes()[..16]);
         ConstId(id)
     }
+}
+
+/// Whether every NaN has the canonical bits.
+pub(crate) fn all_canonical(values: &[f64]) -> bool {
+    values.iter().all(|x| !x.is_nan() || x.to_bits() == f64::NAN.to_bits())
+}
+
+/// Gives every NaN the canonical bits.
+pub(crate) fn make_canonical(values: &mut [f64]) {
+    values.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = f64::NAN);
+}
+
+fn canonical_table(mut t: Frame) -> Frame {
+    match &mut t.data {
+        Data::F32(v) => v.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = f32::NAN),
+        Data::F64(v) => make_canonical(v),
+        _ => {}
+    }
+    t.valid = t.valid.filter(|v| v.contains(&false));
+    t
 }
 
 /// Feeds content to the hash with lengths, so that no two contents share a byte string.
@@ -105,8 +150,9 @@ impl Hasher {
 pub struct Pool(BTreeMap<ConstId, Arc<Constant>>);
 
 impl Pool {
-    /// Adds a constant, or finds the equal one that is there.
+    /// Adds a constant in its canonical form, or finds the equal one that is there.
     pub fn insert(&mut self, constant: Constant) -> ConstId {
+        let constant = constant.canonical();
         let id = constant.id();
         self.0.entry(id).or_insert_with(|| Arc::new(constant));
         id

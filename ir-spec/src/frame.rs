@@ -33,6 +33,19 @@ macro_rules! with_data {
     };
 }
 
+/// The same for `$body` that makes a vector of the same element type: gives it as [`Data`] again.
+macro_rules! map_data {
+    ($data:expr, $v:ident => $body:expr) => {
+        match $data {
+            $crate::Data::Bool($v) => $crate::Data::Bool($body),
+            $crate::Data::I64($v) => $crate::Data::I64($body),
+            $crate::Data::F32($v) => $crate::Data::F32($body),
+            $crate::Data::F64($v) => $crate::Data::F64($body),
+            $crate::Data::Str($v) => $crate::Data::Str($body),
+        }
+    };
+}
+
 /// One element.
 #[derive(Clone, Debug)]
 pub enum Scalar {
@@ -50,15 +63,16 @@ pub enum Scalar {
     Str(Arc<str>),
 }
 
-/// The same bits: NaN equals itself, -0 differs from 0.
+/// The same value: -0 differs from 0, and every NaN is one value, since IEEE 754 leaves a NaN's sign and payload to the
+/// implementation.
 impl PartialEq for Scalar {
     fn eq(&self, other: &Scalar) -> bool {
         match (self, other) {
             (Scalar::Null, Scalar::Null) => true,
             (Scalar::Bool(a), Scalar::Bool(b)) => a == b,
             (Scalar::I64(a), Scalar::I64(b)) => a == b,
-            (Scalar::F32(a), Scalar::F32(b)) => a.to_bits() == b.to_bits(),
-            (Scalar::F64(a), Scalar::F64(b)) => a.to_bits() == b.to_bits(),
+            (Scalar::F32(a), Scalar::F32(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
+            (Scalar::F64(a), Scalar::F64(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
             (Scalar::Str(a), Scalar::Str(b)) => a == b,
             _ => false,
         }
@@ -78,7 +92,7 @@ pub struct Frame {
     pub valid: Option<Vec<bool>>,
 }
 
-/// The same shape, nulls and bits.
+/// The same shape, nulls and values (see [`Scalar`]).
 impl PartialEq for Frame {
     fn eq(&self, other: &Frame) -> bool {
         self.rows == other.rows
@@ -197,6 +211,41 @@ impl Frame {
         self.valid.as_ref().is_some_and(|v| !v[i])
     }
 
+    /// The rows of those indices, in that order, repeats allowed; None gives a row of nulls.
+    /// Panics where an index is no row.
+    pub fn gather(&self, rows: &[Option<usize>]) -> Frame {
+        let flat = || (0..self.width).flat_map(|j| rows.iter().map(move |r| r.map(|r| j * self.rows + r)));
+        let data = map_data!(&self.data, v => flat().map(|i| i.map_or_else(Default::default, |i| v[i].clone())).collect());
+        let nulls = self.valid.is_some() || rows.contains(&None);
+        let valid = nulls.then(|| flat().map(|i| i.is_some_and(|i| !self.is_null_flat(i))).collect());
+        Frame { rows: rows.len(), width: self.width, data, valid }
+    }
+
+    /// `len` rows from row `start`. Panics where they are not there.
+    pub fn slice_rows(&self, start: usize, len: usize) -> Frame {
+        let columns = || (0..self.width).map(|j| j * self.rows + start);
+        let data = map_data!(&self.data, v => {
+            let mut out = Vec::with_capacity(len * self.width);
+            columns().for_each(|at| out.extend_from_slice(&v[at..at + len]));
+            out
+        });
+        let valid = self.valid.as_ref().map(|v| columns().flat_map(|at| v[at..at + len].iter().copied()).collect());
+        Frame { rows: len, width: self.width, data, valid }
+    }
+
+    /// The rows of all parts below one another; None for no parts, or parts that differ in dtype or width.
+    pub fn stack(parts: &[Frame]) -> Option<Frame> {
+        let first = parts.first()?;
+        let (rows, width) = (parts.iter().map(|p| p.rows).sum::<usize>(), first.width);
+        let mut out = FrameBuilder::new(rows, FrameType::new(first.dtype(), u32::try_from(width).ok()?));
+        for j in 0..width {
+            for part in parts {
+                out.extend(part, j)?;
+            }
+        }
+        (out.valid.len() == rows * width).then(|| out.finish())
+    }
+
     /// The f64 values, where that is the dtype.
     pub fn as_f64(&self) -> Option<&[f64]> {
         if let Data::F64(v) = &self.data { Some(v) } else { None }
@@ -254,6 +303,25 @@ impl FrameBuilder {
             (Data::Str(v), Scalar::Null) => v.push(Arc::from("")),
             (_, x) => panic!("{x:?} in a frame of {}", self.ty),
         }
+    }
+
+    /// Appends a column of another frame; None where that has another dtype or no such column.
+    fn extend(&mut self, part: &Frame, column: usize) -> Option<()> {
+        let range = column * part.rows..(column + 1) * part.rows;
+        match (&mut self.data, &part.data) {
+            (Data::Bool(v), Data::Bool(x)) => v.extend_from_slice(x.get(range.clone())?),
+            (Data::I64(v), Data::I64(x)) => v.extend_from_slice(x.get(range.clone())?),
+            (Data::F32(v), Data::F32(x)) => v.extend_from_slice(x.get(range.clone())?),
+            (Data::F64(v), Data::F64(x)) => v.extend_from_slice(x.get(range.clone())?),
+            (Data::Str(v), Data::Str(x)) => v.extend_from_slice(x.get(range.clone())?),
+            _ => return None,
+        }
+        self.nulls |= part.valid.is_some();
+        match &part.valid {
+            Some(valid) => self.valid.extend_from_slice(&valid[range]),
+            None => self.valid.resize(self.valid.len() + part.rows, true),
+        }
+        Some(())
     }
 
     /// The frame. Panics where the number of elements is not rows × width.

@@ -43,13 +43,18 @@ pub struct TypeError {
     pub why: String,
 }
 
+/// What makes two nodes equal. The flag is a leaf's null: an outer join makes a column nullable for those above it, so
+/// that one column is a leaf of either type.
+type Key = (Op, Attr, Box<[NodeId]>, bool);
+
 /// Nodes in topological order. Built through [`Graph::add`], equal nodes are one.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    memo: HashMap<(Op, Attr, Box<[NodeId]>), NodeId>,
+    memo: HashMap<Key, NodeId>,
     /// Paths of pipeline steps, e.g. `features.num.scaler`.
     pub steps: Vec<String>,
+    step_ids: HashMap<String, u32>,
     step: Option<u32>,
 }
 
@@ -95,19 +100,12 @@ impl Graph {
 
     /// Adds a node whose type its record infers, or finds the equal one.
     pub fn add(&mut self, op: Op, attr: Attr, args: &[NodeId]) -> Result<NodeId, TypeError> {
-        let record = op.record();
-        let error = |why: String| TypeError { op: record.name, why };
-        if !record.accepts_operands(args.len()) {
-            return Err(error(format!("{} operands, expected {:?}", args.len(), record.operands)));
-        }
-        if !record.attr.accepts(&attr) {
-            return Err(error(format!("attribute {attr:?}, expected {:?}", record.attr)));
-        }
+        let error = |why: String| TypeError { op: op.name(), why };
         if let Some(a) = args.iter().find(|a| a.index() >= self.nodes.len()) {
             return Err(error(format!("operand %{} does not exist", a.0)));
         }
         let types: Vec<Type> = args.iter().map(|a| self.ty(*a)).collect();
-        let ty = (record.infer)(&attr, &types).map_err(error)?;
+        let ty = op.infer(&attr, &types).map_err(error)?;
         Ok(self.push(op, attr, args, ty))
     }
 
@@ -117,13 +115,12 @@ impl Graph {
     }
 
     fn push(&mut self, op: Op, attr: Attr, args: &[NodeId], ty: Type) -> NodeId {
-        let key = (op, attr.clone(), Box::from(args));
-        if let Some(id) = self.memo.get(&key) {
-            return *id;
+        let nullable_leaf = args.is_empty() && ty.frame().is_some_and(|t| t.nullable);
+        let next = NodeId(self.nodes.len() as u32);
+        let id = *self.memo.entry((op, attr.clone(), Box::from(args), nullable_leaf)).or_insert(next);
+        if id == next {
+            self.nodes.push(Node { op, attr, args: args.into(), ty, step: self.step });
         }
-        let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node { op, attr, args: args.into(), ty, step: self.step });
-        self.memo.insert(key, id);
         id
     }
 
@@ -137,14 +134,18 @@ impl Graph {
     /// The path of the step that nodes are added in, until it is set again. Gives what was set before.
     pub fn set_step(&mut self, path: Option<&str>) -> Option<String> {
         let before = self.step.map(|s| self.steps[s as usize].clone());
-        self.step = path.map(|p| match self.steps.iter().position(|s| s == p) {
-            Some(i) => i as u32,
-            None => {
-                self.steps.push(p.to_owned());
-                self.steps.len() as u32 - 1
-            }
-        });
+        self.step = path.map(|p| self.step_id(p));
         before
+    }
+
+    fn step_id(&mut self, path: &str) -> u32 {
+        if let Some(i) = self.step_ids.get(path).filter(|i| self.steps.get(**i as usize).is_some_and(|s| s == path)) {
+            return *i;
+        }
+        let id = self.steps.len() as u32;
+        self.steps.push(path.to_owned());
+        self.step_ids.insert(path.to_owned(), id);
+        id
     }
 
     /// The step path of a node.
@@ -156,7 +157,7 @@ impl Graph {
     pub fn reachable(&self, roots: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];
         roots.into_iter().for_each(|r| live[r.index()] = true);
-        for i in (0..self.nodes.len()).rev().filter(|i| *i < self.nodes.len()) {
+        for i in (0..self.nodes.len()).rev() {
             if live[i] {
                 self.nodes[i].args.iter().for_each(|a| live[a.index()] = true);
             }
@@ -180,21 +181,42 @@ impl Graph {
     ) -> Result<(Graph, Vec<Option<NodeId>>), E> {
         let mut out = Graph::default();
         let mut became: Vec<Option<NodeId>> = vec![None; source.nodes.len()];
+        let mut steps: Vec<Option<u32>> = vec![None; source.steps.len()];
         for (id, node) in source.iter().filter(|(id, _)| live[id.index()]) {
             let args: Vec<NodeId> = node.args.iter().filter_map(|a| became[a.index()]).collect();
-            out.set_step(node.step.map(|s| source.steps[s as usize].as_str()));
+            out.step = node.step.map(|s| match steps[s as usize] {
+                Some(step) => step,
+                None => *steps[s as usize].insert(out.step_id(&source.steps[s as usize])),
+            });
             became[id.index()] = Some(map(&mut out, id, node, &args)?);
         }
-        out.set_step(None);
+        out.step = None;
         Ok((out, became))
     }
 
-    /// Adds an equal node with other operands.
+    /// Adds an equal node with other operands. An attribute that repeats whether an operand is nullable follows it.
     pub fn add_like(&mut self, node: &Node, args: &[NodeId]) -> Result<NodeId, TypeError> {
         if args.is_empty() && matches!(node.op, Op::Input | Op::Const | Op::Column) {
             return Ok(self.add_leaf(node.op, node.attr.clone(), node.ty));
         }
-        self.add(node.op, node.attr.clone(), args)
+        let from = args.first().filter(|a| a.index() < self.nodes.len()).and_then(|a| self.frame_type(*a));
+        let attr = match (node.op, &node.attr, from) {
+            (Op::Cast, Attr::Type(to), Some(from)) => {
+                let partial = from.dtype.is_float() && to.dtype == DType::I64;
+                Attr::Type(to.with_nulls(from.nullable || partial))
+            }
+            (Op::OneHot, Attr::Type(to), Some(from)) => Attr::Type(to.with_nulls(from.nullable)),
+            (_, attr, _) => attr.clone(),
+        };
+        self.add(node.op, attr, args)
+    }
+
+    /// The numbers of nodes in the text form: operators are counted in order; parameters, columns and constants are
+    /// written where they are used and have none.
+    pub fn numbering(&self) -> Vec<Option<u32>> {
+        let mut next = 0..;
+        let is_leaf = |n: &Node| matches!(n.op, Op::Input | Op::Const | Op::Column);
+        self.nodes.iter().map(|n| if is_leaf(n) { None } else { next.next() }).collect()
     }
 
     /// Adds the definition of a composite in core operators.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, NodeId};
 use crate::ops::ColumnId;
-use crate::types::FrameType;
+use crate::types::{DType, FrameType};
 
 /// The index of a relation in its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,15 @@ pub struct ColumnDef {
     pub name: Arc<str>,
     /// Width 1.
     pub ty: FrameType,
+}
+
+impl ColumnDef {
+    /// The same column, nullable if it was or if `nulls`.
+    #[must_use]
+    pub fn or_null(mut self, nulls: bool) -> ColumnDef {
+        self.ty.nullable |= nulls;
+        self
+    }
 }
 
 /// How rows of two relations meet.
@@ -71,6 +80,21 @@ impl JoinKind {
             JoinKind::Anti => "anti",
         }
     }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<JoinKind> {
+        JoinKind::ALL.into_iter().find(|k| k.name() == name)
+    }
+
+    /// Whether the result may have nulls in place of a left row, and in place of a right row.
+    pub fn null_sides(self) -> (bool, bool) {
+        (matches!(self, JoinKind::Right | JoinKind::Full), matches!(self, JoinKind::Left | JoinKind::Full))
+    }
+
+    /// Whether the result has the columns of the right side.
+    pub fn keeps_right(self) -> bool {
+        !matches!(self, JoinKind::Semi | JoinKind::Anti)
+    }
 }
 
 /// An aggregate over the rows of a group. Nulls are skipped; NaN is a value.
@@ -78,13 +102,13 @@ impl JoinKind {
 pub enum AggregateKind {
     /// Number of rows, or of rows where the operand is not null.
     Count,
-    /// Sum; null for no rows.
+    /// Sum, of floats as f64; null for no rows.
     Sum,
     /// Mean as f64; null for no rows.
     Avg,
-    /// Least.
+    /// Least. NaN is greater than every number.
     Min,
-    /// Greatest.
+    /// Greatest. NaN is greater than every number.
     Max,
 }
 
@@ -101,6 +125,37 @@ impl AggregateKind {
             AggregateKind::Avg => "avg",
             AggregateKind::Min => "min",
             AggregateKind::Max => "max",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<AggregateKind> {
+        AggregateKind::ALL.into_iter().find(|k| k.name() == name)
+    }
+
+    /// The type of the result over an operand of that type (None for `count(*)`), or what is wrong with it. Counts are
+    /// i64, sums i64 or f64, means f64. Null where there may be no value, or an integer sum that overflows; `grouped`
+    /// says that the aggregate has keys, so that every group has a row.
+    pub fn result(self, arg: Option<FrameType>, grouped: bool) -> Result<FrameType, String> {
+        let Some(arg) = arg else {
+            return match self {
+                AggregateKind::Count => Ok(FrameType::new(DType::I64, 1)),
+                _ => Err(format!("`{}` needs an operand", self.name())),
+            };
+        };
+        let number = || match arg.dtype {
+            DType::Bool | DType::Str => Err(format!("`{}` of {arg}, expected a number", self.name())),
+            DType::I64 => Ok(DType::I64),
+            DType::F32 | DType::F64 => Ok(DType::F64),
+        };
+        let nulls = arg.nullable || !grouped;
+        let ty = |dtype, nulls| FrameType { dtype, nullable: nulls, width: 1 };
+        match self {
+            _ if arg.width != 1 => Err(format!("`{}` of {arg}, expected width 1", self.name())),
+            AggregateKind::Count => Ok(ty(DType::I64, false)),
+            AggregateKind::Sum => number().map(|d| ty(d, nulls || d == DType::I64)),
+            AggregateKind::Avg => number().map(|_| ty(DType::F64, nulls)),
+            AggregateKind::Min | AggregateKind::Max => Ok(ty(arg.dtype, nulls)),
         }
     }
 }
@@ -173,7 +228,7 @@ pub enum Rel {
         /// Aggregates.
         aggregates: Vec<Aggregate>,
     },
-    /// Rows in order; stable. Order is part of a query's result only at its root and under `limit`.
+    /// Rows in order; stable; NaN is greater than every number. Order is part of a query's result only at its root and under `limit`.
     Sort {
         /// Rows.
         input: RelId,
@@ -244,6 +299,17 @@ impl Rel {
         }
     }
 
+    /// The columns whose ids it mints: those of a scan, project, aggregate, union or opaque.
+    pub fn minted(&self) -> impl Iterator<Item = &ColumnDef> {
+        let (plain, pairs, aggregates): (&[ColumnDef], &[(ColumnDef, NodeId)], &[Aggregate]) = match self {
+            Rel::Scan { columns, .. } | Rel::Union { columns, .. } | Rel::Opaque { columns, .. } => (columns, &[], &[]),
+            Rel::Project { items, .. } => (&[], items, &[]),
+            Rel::Aggregate { keys, aggregates, .. } => (&[], keys, aggregates),
+            _ => (&[], &[], &[]),
+        };
+        plain.iter().chain(pairs.iter().map(|(c, _)| c)).chain(aggregates.iter().map(|a| &a.column))
+    }
+
     /// The frames that it evaluates.
     pub fn frames(&self) -> Vec<NodeId> {
         match self {
@@ -280,26 +346,31 @@ impl Query {
 
     /// The columns that a relation gives, in order. An outer join makes the columns of its null side nullable.
     pub fn columns(&self, id: RelId) -> Vec<ColumnDef> {
-        let nullable = |columns: Vec<ColumnDef>, yes: bool| {
-            columns.into_iter().map(|c| ColumnDef { ty: c.ty.with_nulls(c.ty.nullable || yes), ..c }).collect::<Vec<_>>()
-        };
-        match self.rel(id) {
-            Rel::Scan { columns, .. } | Rel::Union { columns, .. } | Rel::Opaque { columns, .. } => columns.clone(),
-            Rel::Filter { input, .. }
-            | Rel::Sort { input, .. }
-            | Rel::Limit { input, .. }
-            | Rel::Distinct { input } => self.columns(*input),
-            Rel::Project { items, .. } => items.iter().map(|(c, _)| c.clone()).collect(),
-            Rel::Aggregate { keys, aggregates, .. } => {
-                keys.iter().map(|(c, _)| c.clone()).chain(aggregates.iter().map(|a| a.column.clone())).collect()
-            }
-            Rel::Join { kind: JoinKind::Semi | JoinKind::Anti, left, .. } => self.columns(*left),
-            Rel::Join { kind, left, right, .. } => {
-                let mut columns =
-                    nullable(self.columns(*left), matches!(kind, JoinKind::Right | JoinKind::Full));
-                columns.extend(nullable(self.columns(*right), matches!(kind, JoinKind::Left | JoinKind::Full)));
-                columns
+        let mut columns = Vec::new();
+        // Relations still to come, the next one last; the flag says that a join above may find no row there.
+        let mut todo = vec![(id, false)];
+        while let Some((id, nulls)) = todo.pop() {
+            let mut then = |input: RelId, nulls: bool| {
+                // A query that breaks this is no valid one, and the walk must end all the same.
+                if input < id {
+                    todo.push((input, nulls));
+                }
+            };
+            match self.rel(id) {
+                Rel::Join { kind, left, right, .. } => {
+                    let (left_nulls, right_nulls) = kind.null_sides();
+                    if kind.keeps_right() {
+                        then(*right, nulls || right_nulls);
+                    }
+                    then(*left, nulls || left_nulls);
+                }
+                Rel::Filter { input, .. }
+                | Rel::Sort { input, .. }
+                | Rel::Limit { input, .. }
+                | Rel::Distinct { input } => then(*input, nulls),
+                rel => columns.extend(rel.minted().map(|c| c.clone().or_null(nulls))),
             }
         }
+        columns
     }
 }

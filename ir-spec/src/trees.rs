@@ -1,6 +1,6 @@
 //! Tree ensembles: one constant holds all trees of a model.
 
-use crate::constant::Hasher;
+use crate::constant::{Hasher, all_canonical, make_canonical};
 use crate::types::DType;
 
 /// Where a branch leads: another node, or a leaf.
@@ -96,6 +96,15 @@ pub struct TreeNode {
     pub right: Child,
 }
 
+impl TreeNode {
+    /// Whether a row with that value of the feature goes left; `input` is the ensemble's.
+    #[inline]
+    pub fn goes_left(&self, input: DType, x: f64) -> bool {
+        let x = if input == DType::F32 { f64::from(x as f32) } else { x };
+        if x.is_nan() { self.missing_left } else { self.test.holds(x, self.threshold) }
+    }
+}
+
 impl PartialEq for TreeNode {
     fn eq(&self, o: &TreeNode) -> bool {
         (self.feature, self.test, self.missing_left, self.left, self.right)
@@ -151,22 +160,55 @@ impl PartialEq for TreeEnsemble {
 }
 
 impl TreeEnsemble {
-    /// What is wrong with the arrays, if anything: indices, lengths, order of children. A valid ensemble can be walked
-    /// from any root with any row, and every leaf that a tree reaches has its values.
+    /// What is wrong with the arrays, if anything: indices, lengths, order of children, a node with two parents, values
+    /// that are not representable in `sum`. A valid ensemble can be walked from any root with any row, and every leaf
+    /// that a tree reaches has its values.
     pub fn check(&self) -> Result<(), String> {
+        self.check_values()?;
+        self.check_nodes()?;
+        self.leaf_lengths().map(|_| ())
+    }
+
+    fn check_values(&self) -> Result<(), String> {
         if !self.input.is_float() || !self.sum.is_float() {
             return Err(format!("trees compare and add floats, not {} and {}", self.input, self.sum));
         }
         if self.base.len() != self.outputs as usize {
             return Err(format!("{} outputs but {} base values", self.outputs, self.base.len()));
         }
-        if self.nodes.len() >= Child::LEAF as usize || self.leaves.len() >= Child::LEAF as usize {
-            return Err("more than 2^31 nodes or leaves".into());
+        if [self.nodes.len(), self.leaves.len(), self.trees.len()].into_iter().any(|n| n >= Child::LEAF as usize) {
+            return Err("more than 2^31 trees, nodes or leaves".into());
         }
-        let inside = |c: Child, after: Option<usize>| match c.as_node() {
-            Some(n) => n < self.nodes.len() && after.is_none_or(|a| n > a),
-            None => c.as_leaf().is_some_and(|l| l < self.leaves.len()),
+        let fits = |x: &f64| self.sum == DType::F64 || x.is_nan() || f64::from(*x as f32) == *x;
+        match self.base.iter().chain(&self.values).find(|x| !fits(x)) {
+            Some(x) => Err(format!("the value {x:?} is no {}", self.sum)),
+            None => Ok(()),
+        }
+    }
+
+    fn exists(&self, child: Child) -> bool {
+        match child.as_node() {
+            Some(n) => n < self.nodes.len(),
+            None => child.as_leaf().is_some_and(|l| l < self.leaves.len()),
+        }
+    }
+
+    fn check_nodes(&self) -> Result<(), String> {
+        // What is shared would be written once per path by a backend that nests: 2^depth times in the worst case.
+        let mut has_parent = vec![false; self.nodes.len()];
+        let mut adopt = |child: Child| match child.as_node() {
+            Some(n) if std::mem::replace(&mut has_parent[n], true) => Err(format!("node {n} has two parents")),
+            _ => Ok(()),
         };
+        for (t, tree) in self.trees.iter().enumerate() {
+            if !self.exists(tree.root) {
+                return Err(format!("tree {t} has a root that does not exist"));
+            }
+            if tree.target.is_some_and(|o| o >= self.outputs) {
+                return Err(format!("tree {t} adds to output {} of {}", tree.target.unwrap_or(0), self.outputs));
+            }
+            adopt(tree.root)?;
+        }
         for (i, n) in self.nodes.iter().enumerate() {
             if n.feature >= self.features {
                 return Err(format!("node {i} tests feature {} of {}", n.feature, self.features));
@@ -174,47 +216,78 @@ impl TreeEnsemble {
             if n.threshold.is_nan() {
                 return Err(format!("node {i} has NaN for a threshold"));
             }
-            if !inside(n.left, Some(i)) || !inside(n.right, Some(i)) {
-                return Err(format!("node {i} has a child that does not exist or does not come after it"));
-            }
-        }
-        // Trees may share nodes only with trees of the same kind, so a leaf's length follows from any of them:
-        // every leaf is checked for the longest form that can reach it.
-        let mut wide = vec![false; self.nodes.len()];
-        for (t, tree) in self.trees.iter().enumerate() {
-            if !inside(tree.root, None) {
-                return Err(format!("tree {t} has a root that does not exist"));
-            }
-            if tree.target.is_some_and(|o| o >= self.outputs) {
-                return Err(format!("tree {t} adds to output {} of {}", tree.target.unwrap_or(0), self.outputs));
-            }
-            let len = if tree.target.is_some() { 1 } else { self.outputs as usize };
-            match (tree.root.as_node(), tree.root.as_leaf()) {
-                (Some(n), _) => wide[n] |= tree.target.is_none(),
-                (None, Some(l)) => self.check_leaf(l, len)?,
-                (None, None) => {}
-            }
-        }
-        for i in 0..self.nodes.len() {
-            let len = if wide[i] { self.outputs as usize } else { 1 };
-            for c in [self.nodes[i].left, self.nodes[i].right] {
-                match (c.as_node(), c.as_leaf()) {
-                    (Some(n), _) => wide[n] |= wide[i],
-                    (None, Some(l)) => self.check_leaf(l, len)?,
-                    (None, None) => {}
+            for child in [n.left, n.right] {
+                if !self.exists(child) || child.as_node().is_some_and(|c| c <= i) {
+                    return Err(format!("node {i} has a child that does not exist or does not come after it"));
                 }
+                adopt(child)?;
             }
         }
         Ok(())
     }
 
-    fn check_leaf(&self, leaf: usize, len: usize) -> Result<(), String> {
-        let end = (self.leaves[leaf] as usize).checked_add(len);
-        if end.is_some_and(|e| e <= self.values.len()) {
-            Ok(())
-        } else {
-            Err(format!("leaf {leaf} has no values"))
+    /// Per leaf how many values the trees that reach it read: 0, 1 or `outputs`. The nodes have been checked.
+    fn leaf_lengths(&self) -> Result<Vec<u32>, String> {
+        let mut lengths = vec![0u32; self.leaves.len()];
+        let mut wide = vec![false; self.nodes.len()];
+        let mut reach = |child: Child, all: bool, wide: &mut [bool]| match (child.as_node(), child.as_leaf()) {
+            (Some(n), _) => wide[n] |= all,
+            (None, Some(l)) => lengths[l] = lengths[l].max(if all { self.outputs } else { 1 }),
+            (None, None) => {}
+        };
+        for tree in &self.trees {
+            reach(tree.root, tree.target.is_none(), &mut wide);
         }
+        for (i, n) in self.nodes.iter().enumerate() {
+            let all = wide[i];
+            reach(n.left, all, &mut wide);
+            reach(n.right, all, &mut wide);
+        }
+        let short = |l: &usize| self.leaves[*l] as usize + lengths[*l] as usize > self.values.len();
+        match (0..lengths.len()).find(short) {
+            Some(l) => Err(format!("leaf {l} has no values")),
+            None => Ok(lengths),
+        }
+    }
+
+    /// Where the values of a leaf end when the values lie in the order of the leaves.
+    pub(crate) fn leaf_end(&self, leaf: usize) -> usize {
+        self.leaves.get(leaf + 1).map_or(self.values.len(), |e| *e as usize)
+    }
+
+    /// Whether the values lie leaf after leaf, nothing between or behind them, and NaNs are canonical.
+    pub(crate) fn is_canonical(&self) -> bool {
+        let starts = self.leaves.first().map_or(self.values.is_empty(), |s| *s == 0) && self.leaves.is_sorted();
+        let inside = self.leaves.last().is_none_or(|s| *s as usize <= self.values.len());
+        let nans = all_canonical(&self.base) && all_canonical(&self.values);
+        let fits = |(l, n): (usize, &u32)| *n == 0 || self.leaf_end(l) - self.leaves[l] as usize == *n as usize;
+        starts
+            && inside
+            && nans
+            && self.check_nodes().is_ok()
+            && self.leaf_lengths().is_ok_and(|lengths| lengths.iter().enumerate().all(fits))
+    }
+
+    /// The same ensemble with values leaf after leaf and canonical NaNs; one that is not valid stays as it is.
+    pub(crate) fn canonical(mut self) -> TreeEnsemble {
+        make_canonical(&mut self.base);
+        make_canonical(&mut self.values);
+        if self.is_canonical() || self.check().is_err() {
+            return self;
+        }
+        let Ok(lengths) = self.leaf_lengths() else { return self };
+        let total: usize = lengths.iter().map(|n| *n as usize).sum();
+        if u32::try_from(total).is_err() {
+            return self;
+        }
+        let mut values = Vec::with_capacity(total);
+        for (start, len) in self.leaves.iter_mut().zip(&lengths) {
+            let from = *start as usize;
+            *start = values.len() as u32;
+            values.extend_from_slice(&self.values[from..from + *len as usize]);
+        }
+        self.values = values;
+        self
     }
 
     /// The leaf that a row reaches from a root; `x(feature)` is the value before rounding to `input`.
@@ -222,10 +295,7 @@ impl TreeEnsemble {
         let mut at = root;
         while let Some(i) = at.as_node() {
             let n = &self.nodes[i];
-            let v = x(n.feature as usize);
-            let v = if self.input == DType::F32 { f64::from(v as f32) } else { v };
-            let left = if v.is_nan() { n.missing_left } else { n.test.holds(v, n.threshold) };
-            at = if left { n.left } else { n.right };
+            at = if n.goes_left(self.input, x(n.feature as usize)) { n.left } else { n.right };
         }
         at.as_leaf().unwrap_or(0)
     }
@@ -264,7 +334,7 @@ impl TreeEnsemble {
         h.u32s([self.features, self.outputs, self.input as u32, self.sum as u32].into_iter());
         h.f64s(&self.base);
         let trees: Vec<u32> =
-            self.trees.iter().flat_map(|t| [t.root.bits(), t.target.map_or(0, |o| o + 1)]).collect();
+            self.trees.iter().flat_map(|t| [t.root.bits(), t.target.map_or(0, |o| o.wrapping_add(1))]).collect();
         h.u32s(trees.into_iter());
         let mut bytes = Vec::with_capacity(self.nodes.len() * 24);
         for n in &self.nodes {

@@ -66,7 +66,15 @@ pub struct FrameType {
     pub width: u32,
 }
 
+/// The widest frame that a module may hold: what a hashing vectorizer gives, several times over.
+pub const MAX_WIDTH: u32 = 1 << 24;
+
 impl FrameType {
+    /// Whether a value of this type may stand where `other` is expected: the same, or non-null into nullable.
+    pub fn fits(self, other: FrameType) -> bool {
+        self.dtype == other.dtype && self.width == other.width && (other.nullable || !self.nullable)
+    }
+
     /// A frame of that dtype and width without nulls.
     pub const fn new(dtype: DType, width: u32) -> FrameType {
         FrameType { dtype, nullable: false, width }
@@ -134,7 +142,7 @@ impl Type {
     pub fn frame(&self) -> Option<FrameType> {
         match *self {
             Type::Frame(t) => Some(t),
-            Type::Const { dtype, rows: 1, width } => Some(FrameType::new(dtype, width)),
+            Type::Const { dtype, rows: 1, width } if width > 0 => Some(FrameType::new(dtype, width)),
             _ => None,
         }
     }

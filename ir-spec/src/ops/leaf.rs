@@ -21,11 +21,11 @@ ops! {
         shape "the type of the attribute, nullable", nulls Own, exact Bits, source "SQL:2016 6.5", infer null, eval |c| c.each(|_, _| crate::Scalar::Null)
     }
     /// One output of a function of the module: a model stays a name until it is inlined.
-    CALL = "call"("a...") [AttrKind::Call] {
+    CALL = "call"("a*") [AttrKind::Call] {
         shape "the function's parameters in order -> the output's type", nulls Own, exact Bits, source "Flock", infer call, leaf ()
     }
     /// SQL that is carried and not read. No engine but the target database knows its value.
-    OPAQUE = "opaque"("a...") [AttrKind::Opaque] {
+    OPAQUE = "opaque"("a*") [AttrKind::Opaque] {
         shape "frames of width 1 -> the type of the attribute", nulls Own, exact Bits, source "Flock", infer opaque, leaf ()
     }
 }

@@ -1,13 +1,14 @@
 //! The closed core of operators: one record each. The text form, the verifier, the evaluator, `ops.md` and the tests
 //! are derived from the records; backends match [`Op`] exhaustively.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::constant::ConstId;
 use crate::frame::{Frame, Scalar};
 use crate::trees::TreeEnsemble;
-use crate::types::{DType, FrameType, Type};
+use crate::types::{DType, FrameType, MAX_WIDTH, Type};
 
 pub mod category;
 pub mod composite;
@@ -222,7 +223,7 @@ pub enum Meaning {
 pub struct Record {
     /// The name in the text form.
     pub name: &'static str,
-    /// Operand names; the last one may be `name...` for one or more.
+    /// Operand names; the last one may be `name...` for one or more, or `name*` for none or more.
     pub operands: &'static [&'static str],
     /// The kind of attribute.
     pub attr: AttrKind,
@@ -247,6 +248,7 @@ impl Record {
     pub fn accepts_operands(&self, n: usize) -> bool {
         match self.operands.last() {
             Some(last) if last.ends_with("...") => n >= self.operands.len(),
+            Some(last) if last.ends_with('*') => n >= self.operands.len() - 1,
             _ => n == self.operands.len(),
         }
     }
@@ -352,7 +354,26 @@ impl Op {
 
     /// The operator of that name.
     pub fn parse(name: &str) -> Option<Op> {
-        Op::all().find(|op| op.name() == name)
+        static BY_NAME: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| Op::all().map(|op| (op.name(), op)).collect());
+        BY_NAME.get(name).copied()
+    }
+
+    /// The type that the operator's record infers, or what is wrong with the attribute or the operands.
+    pub fn infer(self, attr: &Attr, args: &[Type]) -> Result<Type, String> {
+        let record = self.record();
+        if !record.accepts_operands(args.len()) {
+            let expected = if record.operands.is_empty() { "none".into() } else { record.operands.join(" ") };
+            return Err(format!("{} operands, expected {expected}", args.len()));
+        }
+        if !record.attr.accepts(attr) {
+            return Err(format!("attribute {attr:?}, expected {:?}", record.attr));
+        }
+        match (record.infer)(attr, args)? {
+            Type::Frame(t) if t.width == 0 || t.width > MAX_WIDTH => {
+                Err(format!("a frame of width {}, expected 1 to {MAX_WIDTH}", t.width))
+            }
+            ty => Ok(ty),
+        }
     }
 }
 

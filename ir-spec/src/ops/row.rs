@@ -19,7 +19,7 @@ ops! {
     ARGMAX = "argmax"("a") { shape "floats [n,k] -> i64 [n,1]", nulls Strict, exact Bits, source "numpy.argmax", infer |_, t| float_to(t, Some(DType::I64), Some(1)), eval argmax }
     /// exp(a - greatest) over the sum of these.
     SOFTMAX = "softmax"("a") { shape "floats [n,k] -> [n,k]", nulls Strict, exact Reals, source "sklearn.utils.extmath.softmax", infer |_, t| float_to(t, None, None), eval softmax }
-    /// Divided by its norm (`l1`, `l2` or `max`); a row whose norm is 0 stays.
+    /// Divided by its norm (`l1`, `l2` or `max`, where NaN counts for nothing); a row whose norm is 0 stays.
     NORMALIZE = "normalize"("a") [AttrKind::Word(&[Word::L1, Word::L2, Word::Max])] { shape "floats [n,k] -> [n,k]", nulls Strict, exact Reals, source "sklearn.preprocessing.normalize", infer |_, t| float_to(t, None, None), eval normalize }
 }
 

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use crate::abi::{FlockColumn, FlockKind, FlockLayout, FlockStatus};
 use crate::error::CoreError;
-use crate::kernels::columns::each_text;
+use crate::kernels::columns::{each_text, flock_load_bool, flock_load_f32, flock_load_f64, flock_load_i64, pack_bits};
+use crate::program::{OutputColumn, Values};
 
 /// A number type that a column can hold.
 pub trait Number: Copy {
@@ -214,4 +215,57 @@ impl<'a> Column<'a> {
 fn covers(bits: &[u8], offset: usize, length: usize) -> Result<(), CoreError> {
     let end = offset.checked_add(length).ok_or_else(|| short("a bitmap"))?;
     if end.div_ceil(8) <= bits.len() { Ok(()) } else { Err(short("a bitmap")) }
+}
+
+impl Column<'_> {
+    /// All elements as that kind, as the loading kernels convert them.
+    ///
+    /// # Errors
+    /// `Schema` where it cannot become that kind, `Length` where an unsigned value is beyond i64 or text beyond 2 GiB.
+    pub fn to_kind(&self, kind: FlockKind) -> Result<OutputColumn, CoreError> {
+        if !self.gives(kind) {
+            let message = format!("layout {} cannot become {}", self.raw.layout, kind.name());
+            return Err(CoreError::new(FlockStatus::Schema, "batch", message));
+        }
+        if let Some(row) = self.beyond_i64().filter(|_| kind == FlockKind::I64) {
+            return Err(CoreError::new(FlockStatus::Length, "batch", format!("row {row} is beyond the range of i64")));
+        }
+        let n = self.len();
+        let mut valid = vec![0u8; n];
+        // SAFETY: the column was checked when it was made and `gives` the kind; every vector has n elements.
+        let values = unsafe {
+            let (c, v) = (&raw const self.raw, valid.as_mut_ptr());
+            match kind {
+                FlockKind::F64 => Values::F64(filled(n, |out| flock_load_f64(c, 0, n, out, v))),
+                FlockKind::F32 => Values::F32(filled(n, |out| flock_load_f32(c, 0, n, out, v))),
+                FlockKind::I64 => Values::I64(filled(n, |out| flock_load_i64(c, 0, n, out, v))),
+                FlockKind::Bool => {
+                    let bytes = filled(n, |out| flock_load_bool(c, 0, n, out, v));
+                    let mut bits = vec![0; n.div_ceil(8)];
+                    pack_bits(bytes.as_ptr(), n, bits.as_mut_ptr());
+                    Values::Bool(bits)
+                }
+                FlockKind::Str => {
+                    let (mut offsets, mut bytes) = (vec![0; n + 1], Vec::new());
+                    each_text(&self.raw, 0, n, v, |i, s, _| {
+                        bytes.extend_from_slice(s.bytes());
+                        offsets[i + 1] = bytes.len();
+                    });
+                    (1..=n).for_each(|i| offsets[i] = offsets[i].max(offsets[i - 1]));
+                    let offsets = offsets.into_iter().map(|o| i32::try_from(o).map_err(|_| short("text beyond 2 GiB")));
+                    Values::Str { offsets: offsets.collect::<Result<_, _>>()?, bytes }
+                }
+            }
+        };
+        let mut bits = vec![0; n.div_ceil(8)];
+        // SAFETY: n bytes, n bits.
+        unsafe { pack_bits(valid.as_ptr(), n, bits.as_mut_ptr()) };
+        Ok(OutputColumn { values, validity: valid.contains(&0).then_some(bits) })
+    }
+}
+
+fn filled<T: Copy + Default>(n: usize, load: impl FnOnce(*mut T) -> i32) -> Vec<T> {
+    let mut out = vec![T::default(); n];
+    load(out.as_mut_ptr());
+    out
 }

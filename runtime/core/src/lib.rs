@@ -32,6 +32,7 @@ mod column;
 mod error;
 pub mod kernels;
 mod program;
+mod threads;
 
 pub use abi::{FlockCall, FlockColumn, FlockEntry, FlockKind, FlockLayout, FlockOutput, FlockStatus, FlockStr};
 pub use arena::Arena;
@@ -44,3 +45,4 @@ pub use kernels::tables::{pack_table_bool, pack_table_f32, pack_table_f64, pack_
 pub use kernels::trees::{PackedTrees, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 pub use kernels::{Abi, Kernel, PackError, kernel, kernels};
 pub use program::{Field, Memo, OutputColumn, Program, ProgramParts, Scratch, Values};
+pub use threads::ordered_map;

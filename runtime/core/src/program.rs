@@ -99,6 +99,9 @@ pub struct Scratch {
     text: Vec<Vec<FlockStr>>,
 }
 
+// SAFETY: the texts are read only within the call that wrote them.
+unsafe impl Send for Scratch {}
+
 impl Program {
     /// Takes the parts.
     ///

@@ -1,0 +1,110 @@
+//! JSON objects, one behind the other (NDJSON) or in one array.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use arrow::datatypes::Schema;
+use arrow::json::ReaderBuilder;
+use arrow::json::reader::infer_json_schema;
+
+use crate::error::EngineError;
+use crate::source::{Batches, Counted};
+use arrow::datatypes::SchemaRef;
+
+/// Objects that are looked at to tell types.
+const SAMPLE: usize = 10_000;
+
+/// The schema that the first objects show.
+pub(crate) fn schema(path: &Path) -> Result<Schema, EngineError> {
+    let (schema, _) = infer_json_schema(open(path, None)?, Some(SAMPLE)).map_err(|e| EngineError::data(path, &e))?;
+    Ok(schema)
+}
+
+/// Batches of the fields of that schema; other fields of the objects are passed over.
+pub(crate) fn batches(path: &Path, schema: &SchemaRef, rows: usize, count: Counted) -> Result<Batches, EngineError> {
+    let reader = ReaderBuilder::new(schema.clone()).with_batch_size(rows).build(open(path, Some(count))?);
+    let reader = reader.map_err(|e| EngineError::data(path, &e))?;
+    let path = path.to_path_buf();
+    Ok(Box::new(reader.map(move |b| b.map_err(|e| EngineError::data(&path, &e)))))
+}
+
+fn open(path: &Path, count: Option<Counted>) -> Result<Box<dyn BufRead + Send>, EngineError> {
+    let failed = |e| EngineError::file(path, &e);
+    let file = File::open(path).map_err(failed)?;
+    let file: Box<dyn Read + Send> = match count {
+        Some(c) => Box::new(c.reader(file)),
+        None => Box::new(file),
+    };
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    super::skip_mark(&mut file).map_err(failed)?;
+    let mut first = None;
+    while first.is_none() {
+        let buffer = file.fill_buf().map_err(failed)?;
+        if buffer.is_empty() {
+            break;
+        }
+        first = buffer.iter().copied().find(|b| !b.is_ascii_whitespace());
+        if first.is_none() {
+            let n = buffer.len();
+            file.consume(n);
+        }
+    }
+    Ok(if first == Some(b'[') { Box::new(BufReader::new(Unwrapped::new(file))) } else { Box::new(file) })
+}
+
+/// One array of objects as objects one behind the other: the outer brackets and the commas between its elements
+/// become white space, the rest passes through.
+struct Unwrapped<R> {
+    inner: R,
+    depth: usize,
+    text: bool,
+    escaped: bool,
+}
+
+impl<R> Unwrapped<R> {
+    fn new(inner: R) -> Unwrapped<R> {
+        Unwrapped { inner, depth: 0, text: false, escaped: false }
+    }
+
+    fn step(&mut self, b: u8) -> u8 {
+        if self.text {
+            self.text = self.escaped || b != b'"';
+            self.escaped = !self.escaped && b == b'\\';
+            return b;
+        }
+        match b {
+            b'"' => self.text = true,
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        let outer = matches!((b, self.depth), (b'[', 1) | (b']', 0) | (b',', 1));
+        if outer { b'\n' } else { b }
+    }
+}
+
+impl<R: Read> Read for Unwrapped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        for b in &mut buffer[..n] {
+            *b = self.step(*b);
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unwrapped;
+    use std::io::Read;
+
+    #[test]
+    fn only_the_outer_array_is_taken_off() {
+        let text = r#" [ {"a": [1, 2], "b": "x],\"[{"} , {"a": [], "b": "\\"} ] "#;
+        let mut out = String::new();
+        Unwrapped::new(text.as_bytes()).read_to_string(&mut out).unwrap();
+        let lines: Vec<&str> = out.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        assert_eq!(lines, [r#"{"a": [1, 2], "b": "x],\"[{"}"#, r#"{"a": [], "b": "\\"}"#]);
+    }
+}

@@ -1,0 +1,392 @@
+//! Where rows come from: files, read in batches, in constant memory.
+
+mod csv;
+mod json;
+mod kind;
+mod paths;
+
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::reader::{FileReader, StreamReader};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+
+use crate::bind::{Binding, Keep, bind};
+use crate::error::{EngineError, Faults};
+use crate::scorer::data_type;
+
+pub use kind::{FileKind, file_kind};
+pub use paths::files;
+
+/// A reader of batches, in order; ends after the first error.
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, EngineError>> + Send>;
+
+/// One or more files of one table.
+#[derive(Clone, Debug)]
+pub struct Source {
+    files: Vec<DataFile>,
+    progress: Counted,
+}
+
+#[derive(Clone, Debug)]
+struct DataFile {
+    path: PathBuf,
+    kind: FileKind,
+    bytes: u64,
+    schema: Schema,
+    csv: Option<csv::Csv>,
+}
+
+/// A source with the columns that a scorer and the caller want.
+#[derive(Clone, Debug)]
+pub struct BoundSource {
+    source: Source,
+    files: Vec<BoundFile>,
+    /// The columns that are passed through.
+    kept: SchemaRef,
+}
+
+#[derive(Clone, Debug)]
+struct BoundFile {
+    /// Columns of the file to read, and as what.
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    /// Per input and kept column, its index in `columns`.
+    inputs: Vec<usize>,
+    kept: Vec<usize>,
+}
+
+/// Rows of a source: what the scorer reads, and what is passed through.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// One column per input.
+    pub inputs: RecordBatch,
+    /// One column per kept column.
+    pub kept: RecordBatch,
+}
+
+impl Source {
+    /// Opens a file, a folder or a pattern. Each file is of a kind of its own, by its content.
+    ///
+    /// # Errors
+    /// All files that cannot be read, at once.
+    pub fn open(path: &str) -> Result<Source, Faults> {
+        let (mut found, mut faults) = (Vec::new(), Vec::new());
+        for path in files(path)? {
+            match guarded(&path, || DataFile::open(&path)) {
+                Ok(file) => found.push(file),
+                Err(e) => faults.push(e),
+            }
+        }
+        if faults.is_empty() { Ok(Source { files: found, progress: Counted::default() }) } else { Err(Faults(faults)) }
+    }
+
+    /// The columns of the first file, with the types that it shows by itself.
+    pub fn schema(&self) -> SchemaRef {
+        self.files.first().map_or_else(|| Arc::new(Schema::empty()), |f| Arc::new(f.schema.clone()))
+    }
+
+    /// The files in order, with their kinds.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, FileKind)> {
+        self.files.iter().map(|f| (f.path.as_path(), f.kind))
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.bytes).sum()
+    }
+
+    /// Finds the inputs and the kept columns in every file. Text formats are then read as what is wanted of them.
+    ///
+    /// # Errors
+    /// All columns that are missing or of a type that does not fit.
+    pub fn bind(&self, fields: &[flock_core::Field], keep: &Keep) -> Result<BoundSource, Faults> {
+        let mut kept: Option<SchemaRef> = None;
+        let mut files = Vec::new();
+        for file in &self.files {
+            let (schema, binding) = file.bind(fields, keep)?;
+            let own: Schema = binding.kept.iter().map(|i| schema.field(*i).clone()).collect::<Vec<_>>().into_schema();
+            let first = kept.get_or_insert_with(|| Arc::new(own.clone()));
+            file.same_kept(first, &own)?;
+            files.push(BoundFile::new(&schema, &binding));
+        }
+        Ok(BoundSource { source: self.clone(), files, kept: kept.unwrap_or_else(|| Arc::new(Schema::empty())) })
+    }
+}
+
+trait IntoSchema {
+    fn into_schema(self) -> Schema;
+}
+impl IntoSchema for Vec<Field> {
+    fn into_schema(self) -> Schema {
+        Schema::new(self)
+    }
+}
+
+impl DataFile {
+    fn open(path: &Path) -> Result<DataFile, EngineError> {
+        let kind = file_kind(path)?;
+        let file = || File::open(path).map_err(|e| EngineError::file(path, &e));
+        let damaged = |e: &dyn std::fmt::Display| EngineError::data(path, e);
+        let mut csv = None;
+        let schema = match kind {
+            FileKind::Parquet => {
+                let metadata = ArrowReaderMetadata::load(&file()?, Default::default()).map_err(|e| damaged(&e))?;
+                metadata.schema().as_ref().clone()
+            }
+            FileKind::ArrowFile => {
+                FileReader::try_new_buffered(file()?, None).map_err(|e| damaged(&e))?.schema().as_ref().clone()
+            }
+            FileKind::ArrowStream => {
+                StreamReader::try_new_buffered(file()?, None).map_err(|e| damaged(&e))?.schema().as_ref().clone()
+            }
+            FileKind::Json => json::schema(path)?,
+            FileKind::Csv => {
+                let c = csv::Csv::open(path)?;
+                let fields =
+                    c.names().iter().zip(&c.looks).map(|(n, l)| Field::new(n, l.natural(), true)).collect::<Vec<_>>();
+                csv = Some(c);
+                fields.into_schema()
+            }
+        };
+        let bytes = std::fs::metadata(path).map_err(|e| EngineError::file(path, &e))?.len();
+        Ok(DataFile { path: path.into(), kind, bytes, schema, csv })
+    }
+
+    /// The schema as which the file is read for these fields, and where they are in it.
+    fn bind(&self, fields: &[flock_core::Field], keep: &Keep) -> Result<(Schema, Binding), Faults> {
+        let mut read: Vec<Field> = self.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+        for (i, f) in read.iter_mut().enumerate() {
+            let Some(want) = fields.iter().find(|w| w.name == *f.name()).map(|w| data_type(w.kind)) else { continue };
+            // The scorer rounds to f32 itself, so that a column that is kept too stays as it is.
+            let want = if want == DataType::Float32 { DataType::Float64 } else { want };
+            if let Some(csv) = &self.csv {
+                f.set_data_type(csv.looks[i].wanted(&want));
+            } else if self.kind == FileKind::Json && wants_another(&want, f.data_type()) {
+                f.set_data_type(want);
+            }
+        }
+        let schema = read.into_schema();
+        let binding = bind(fields, keep, &schema)?;
+        Ok((schema, binding))
+    }
+
+    /// Kept columns are of one type in all files.
+    fn same_kept(&self, first: &Schema, own: &Schema) -> Result<(), Faults> {
+        let differs = |(a, b): &(&Arc<Field>, &Arc<Field>)| a.name() != b.name() || a.data_type() != b.data_type();
+        let faults: Vec<EngineError> = first
+            .fields()
+            .iter()
+            .zip(own.fields())
+            .filter(differs)
+            .map(|(a, b)| EngineError::MistypedColumn {
+                column: b.name().clone(),
+                message: format!(
+                    "`{}` has it as {}, the first file has `{}` as {}",
+                    self.path.display(),
+                    b.data_type(),
+                    a.name(),
+                    a.data_type()
+                ),
+                help: "files that are read together must have one schema; run them one by one".into(),
+            })
+            .collect();
+        if first.fields().len() != own.fields().len() {
+            let message = format!("{} columns where the first file has {}", own.fields().len(), first.fields().len());
+            return Err(EngineError::data(&self.path, &message).into());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+
+    fn batches(&self, bound: &BoundFile, rows: usize, count: &Counted) -> Result<Batches, EngineError> {
+        let file = || File::open(&self.path).map_err(|e| EngineError::file(&self.path, &e));
+        let damaged = |e: &dyn std::fmt::Display| EngineError::data(&self.path, e);
+        let path = self.path.clone();
+        let columns = bound.columns.clone();
+        Ok(match self.kind {
+            FileKind::Parquet => {
+                let builder = ParquetRecordBatchReaderBuilder::try_new(file()?).map_err(|e| damaged(&e))?;
+                let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+                let total = builder.metadata().file_metadata().num_rows().max(0) as u64;
+                let reader = builder.with_projection(mask).with_batch_size(rows).build().map_err(|e| damaged(&e))?;
+                let bytes = count.clone().per_row(self.bytes, total);
+                Box::new(reader.map(move |b| b.inspect(|b| bytes(b)).map_err(|e| EngineError::data(&path, &e))))
+            }
+            FileKind::ArrowFile => {
+                let reader = FileReader::try_new_buffered(count.clone().reader(file()?), Some(columns))
+                    .map_err(|e| damaged(&e))?;
+                Box::new(reader.map(move |b| b.map_err(|e| EngineError::data(&path, &e))))
+            }
+            FileKind::ArrowStream => {
+                let reader = StreamReader::try_new_buffered(count.clone().reader(file()?), Some(columns))
+                    .map_err(|e| damaged(&e))?;
+                Box::new(reader.map(move |b| b.map_err(|e| EngineError::data(&path, &e))))
+            }
+            FileKind::Json => json::batches(&self.path, &bound.schema, rows, count.clone())?,
+            FileKind::Csv => match &self.csv {
+                Some(csv) => Box::new(csv.batches(&columns, &bound.schema, rows, count.clone())?),
+                None => Box::new(std::iter::empty()),
+            },
+        })
+    }
+}
+
+/// Whether JSON of that type is read as what is wanted: between numbers, and where nothing but null was seen.
+fn wants_another(want: &DataType, found: &DataType) -> bool {
+    match found {
+        DataType::Null => true,
+        DataType::Int64 => *want == DataType::Float64,
+        _ => false,
+    }
+}
+
+impl BoundFile {
+    fn new(schema: &Schema, binding: &Binding) -> BoundFile {
+        let mut columns: Vec<usize> = binding.inputs.iter().chain(&binding.kept).copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        if columns.is_empty() && !schema.fields().is_empty() {
+            // Something must be read to count the rows.
+            columns.push(0);
+        }
+        let at = |i: &usize| columns.partition_point(|c| c < i);
+        let (inputs, kept) = (binding.inputs.iter().map(at).collect(), binding.kept.iter().map(at).collect());
+        let schema = columns.iter().map(|i| schema.field(*i).clone()).collect::<Vec<_>>().into_schema();
+        BoundFile { columns, schema: Arc::new(schema), inputs, kept }
+    }
+
+    fn split(&self, batch: &RecordBatch, kept: &SchemaRef, rows: std::ops::Range<usize>) -> Result<Rows, EngineError> {
+        let refused =
+            |e: arrow::error::ArrowError| EngineError::Score { place: "batch".into(), message: e.to_string() };
+        let pick = |at: &[usize]| -> Vec<ArrayRef> {
+            at.iter().map(|i| batch.column(*i).slice(rows.start, rows.len())).collect()
+        };
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let fields: Vec<Field> = self.inputs.iter().map(|i| batch.schema_ref().field(*i).clone()).collect();
+        let inputs = RecordBatch::try_new_with_options(Arc::new(fields.into_schema()), pick(&self.inputs), &options);
+        let kept = RecordBatch::try_new_with_options(kept.clone(), pick(&self.kept), &options);
+        Ok(Rows { inputs: inputs.map_err(refused)?, kept: kept.map_err(refused)? })
+    }
+}
+
+impl BoundSource {
+    /// The columns that are passed through.
+    pub fn kept(&self) -> &SchemaRef {
+        &self.kept
+    }
+
+    /// The share of the source that has been read, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.source.progress.bytes() as f64 / self.source.bytes().max(1) as f64
+    }
+
+    /// All rows in order, at most `rows` at a time.
+    pub fn rows(&self, rows: usize) -> impl Iterator<Item = Result<Rows, EngineError>> + Send + use<> {
+        let this = self.clone();
+        let mut next = 0;
+        let mut open: Option<(usize, Batches)> = None;
+        let mut rest: Option<(usize, RecordBatch, usize)> = None;
+        let mut failed = false;
+        std::iter::from_fn(move || {
+            let mut step = || loop {
+                // What is left of a batch that was larger than asked for.
+                if let Some((file, batch, from)) = rest.take() {
+                    let to = batch.num_rows().min(from + rows.max(1));
+                    let out = this.files[file].split(&batch, &this.kept, from..to);
+                    if to < batch.num_rows() {
+                        rest = Some((file, batch, to));
+                    }
+                    return Some(out);
+                }
+                match &mut open {
+                    None if next == this.files.len() => return None,
+                    None => match this.batches(next, rows) {
+                        Ok(batches) => open = Some((next, batches)),
+                        Err(e) => return Some(Err(e)),
+                    },
+                    Some((file, batches)) => match guarded_next(&this.source.files[*file].path, batches) {
+                        Some(Ok(batch)) => rest = (batch.num_rows() > 0).then_some((*file, batch, 0)),
+                        Some(Err(e)) => return Some(Err(e)),
+                        None => (open, next) = (None, next + 1),
+                    },
+                }
+            };
+            if failed {
+                return None;
+            }
+            let out = step();
+            failed = matches!(out, Some(Err(_)));
+            out
+        })
+    }
+
+    fn batches(&self, file: usize, rows: usize) -> Result<Batches, EngineError> {
+        let f = &self.source.files[file];
+        guarded(&f.path, || f.batches(&self.files[file], rows, &self.source.progress))
+    }
+}
+
+/// Readers of foreign formats may panic on damaged files: that is a fault of the file.
+fn guarded<T>(path: &Path, f: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| Err(EngineError::data(path, &"the file is damaged")))
+}
+
+fn guarded_next(path: &Path, batches: &mut Batches) -> Option<Result<RecordBatch, EngineError>> {
+    guarded(path, || Ok(batches.next())).unwrap_or_else(|e| Some(Err(e)))
+}
+
+/// Skips a UTF-8 byte order mark.
+fn skip_mark(r: &mut impl BufRead) -> io::Result<()> {
+    if r.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        r.consume(3);
+    }
+    Ok(())
+}
+
+/// Counts the bytes that have been read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn reader<R>(self, inner: R) -> CountedReader<R> {
+        CountedReader { inner, count: self }
+    }
+
+    /// For formats that are read in pieces: each row stands for its share of the file.
+    fn per_row(self, bytes: u64, rows: u64) -> impl Fn(&RecordBatch) + Send {
+        move |batch| {
+            let share = bytes as u128 * batch.num_rows() as u128 / u128::from(rows.max(1));
+            self.0.fetch_add(share as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+struct CountedReader<R> {
+    inner: R,
+    count: Counted,
+}
+
+impl<R: Read> Read for CountedReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.count.0.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl<R: io::Seek> io::Seek for CountedReader<R> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}

@@ -356,6 +356,16 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The name of a dtype, where the value is one.
+    pub fn dtype_name(&self) -> Option<String> {
+        if let Value::DType(d) = self.value() { Some(d.name()) } else { None }
+    }
+
+    /// Whether the value is the dtype of float32.
+    pub fn is_float32(&self) -> bool {
+        self.dtype_name().as_deref() == Some("float32")
+    }
+
     /// Text without copying, where the value is a `str` of Python.
     pub fn str(&self) -> Option<&'a str> {
         self.doc.heap.as_str(self.id)

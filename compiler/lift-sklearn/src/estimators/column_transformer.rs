@@ -1,0 +1,130 @@
+//! `ColumnTransformer`: each transformer on some of the columns, the results side by side.
+//!
+//! | `transformers_` | (name, transformer, columns), the remainder last |
+//! | `_transformer_to_input_indices` | name → positions of its columns, however they were chosen |
+//!
+//! Source: scikit-learn `compose/_column_transformer.py`.
+
+use flock_ir_spec::{Diagnostic, Op};
+
+use crate::columns::{Columns, Facts};
+use crate::lift::{Lift, Lifted, Lifter};
+use crate::read::view::{Plain, View};
+
+pub static LIFTER: Lifter = Lifter {
+    class: "sklearn.compose.ColumnTransformer",
+    reads: &[
+        "transformers_",
+        "_transformer_to_input_indices",
+        "transformer_weights",
+        "sparse_output_",
+        "verbose_feature_names_out",
+    ],
+    ignores: &[
+        "transformers",
+        "remainder",
+        "sparse_threshold",
+        "n_jobs",
+        "verbose",
+        "force_int_remainder_cols",
+        "_columns",
+        "_n_features",
+        "_remainder",
+        "_name_to_fitted_passthrough",
+        "_transformers_feature_names_out",
+        "output_indices_",
+    ],
+    lift,
+};
+
+fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+    let indices = view.attr("_transformer_to_input_indices")?;
+    let transformers = view.attr("transformers_")?;
+    let mut parts = Vec::new();
+    for item in transformers.items()? {
+        let [name, transformer, _] = item.tuple::<3>()?;
+        let name = name.text()?;
+        let place = transformer.at(view.join(&format!("transformers.{name}")));
+        if place.str() == Some("drop") {
+            continue;
+        }
+        let positions = indices.entry(&name).ok_or_else(|| indices.expected(&format!("columns of `{name}`")))?.sizes()?;
+        if positions.is_empty() {
+            continue;
+        }
+        if let Some(p) = positions.iter().find(|p| **p >= input.width()) {
+            return Err(indices.unsupported(format!("`{name}` takes column {p} of {}", input.width())));
+        }
+        let columns = cx.select(&input, &positions)?;
+        parts.push((name, place, columns));
+    }
+    settle_dropped(cx, &input, &indices, &parts)?;
+    let parts = parts.into_iter().map(|(name, place, columns)| transformed(cx, view, name, &place, columns));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    let mut all = side_by_side(view, parts)?;
+    all.sparse = view.attr("sparse_output_")?.bool()?;
+    Ok(Lifted::Columns(all))
+}
+
+/// What a step before has left to be refused in a column that nobody takes is refused here.
+fn settle_dropped(
+    cx: &mut Lift<'_>,
+    input: &Columns,
+    indices: &View<'_>,
+    parts: &[(String, View<'_>, Columns)],
+) -> Result<(), Diagnostic> {
+    let mut taken = vec![false; input.width()];
+    for (name, _, _) in parts {
+        indices.entry(name).map_or(Ok(Vec::new()), |v| v.sizes())?.into_iter().for_each(|p| taken[p] = true);
+    }
+    let dropped: Vec<usize> = (0..taken.len()).filter(|p| !taken[*p]).collect();
+    let dropped = cx.select(input, &dropped)?;
+    cx.settle(&dropped)
+}
+
+/// The output of one transformer, times its weight.
+pub(super) fn transformed(
+    cx: &mut Lift<'_>,
+    view: &View<'_>,
+    name: String,
+    transformer: &View<'_>,
+    columns: Columns,
+) -> Result<(String, Columns), Diagnostic> {
+    let out = if transformer.str() == Some("passthrough") {
+        columns
+    } else {
+        cx.transformer(&name, transformer, columns, 0)
+    };
+    let weights = view.attr("transformer_weights")?;
+    let weight = if weights.is_none() { None } else { weights.entry(&name).filter(|w| !w.is_none()) };
+    let Some(weight) = weight else { return Ok((name, out)) };
+    let (sparse, names, facts) = (out.sparse, out.names.clone(), out.facts());
+    let numbers = cx.numbers(&out, &weight)?;
+    let pending = cx.refuse_infinity_later(&out, numbers)?;
+    let product = cx.with_row(Op::Mul, numbers, vec![weight.f64()?])?;
+    let width = cx.width(product);
+    let mut weighed = Columns::node(product, width, Facts { overflow: true, big: true, ..facts }, names);
+    weighed.sparse = sparse;
+    Ok((name, weighed.with_pending(pending)))
+}
+
+/// The transformers' columns in one, named as `get_feature_names_out()` names them.
+pub(super) fn side_by_side(view: &View<'_>, parts: Vec<(String, Columns)>) -> Result<Columns, Diagnostic> {
+    // FeatureUnion has the parameter since 1.5, and before it always prefixes.
+    let prefix = match view.get("verbose_feature_names_out").map(|v| v.plain()) {
+        None => Some(true),
+        Some(Ok(Plain::Bool(b))) => Some(b),
+        // A callable or a format string: the output is numbered.
+        Some(_) => None,
+    };
+    let mut all = Columns::none();
+    for (name, mut columns) in parts {
+        columns.names = match prefix {
+            Some(true) => columns.names.map(|names| names.iter().map(|n| format!("{name}__{n}")).collect()),
+            Some(false) => columns.names,
+            None => None,
+        };
+        all.append(columns);
+    }
+    Ok(all)
+}

@@ -1,0 +1,99 @@
+//! One file per class. A class is supported when it stands in this list.
+
+use flock_ir_spec::Diagnostic;
+
+use crate::categories::Categories;
+use crate::columns::{Columns, Kind};
+use crate::lift::{Lift, Lifter};
+use crate::read::view::View;
+
+macro_rules! estimators {
+    ($($name:ident)*) => {
+        $(mod $name;)*
+
+        /// Every lifter.
+        pub static ALL: &[&Lifter] = &[$(&$name::LIFTER),*];
+    };
+}
+
+estimators! {
+    column_transformer
+    decision_tree_classifier
+    decision_tree_regressor
+    extra_tree_classifier
+    extra_tree_regressor
+    extra_trees_classifier
+    extra_trees_regressor
+    feature_union
+    function_transformer
+    gradient_boosting_classifier
+    gradient_boosting_regressor
+    linear_regression
+    logistic_regression
+    min_max_scaler
+    one_hot_encoder
+    ordinal_encoder
+    pipeline
+    random_forest_classifier
+    random_forest_regressor
+    ridge
+    simple_imputer
+    standard_scaler
+}
+
+/// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are
+/// lifted in f64 only.
+fn refuse_single(input: &Columns, view: &View<'_>) -> Result<(), Diagnostic> {
+    if input.facts().single {
+        return Err(view.unsupported(format!("{} on columns of float32 alone", view.kind())));
+    }
+    Ok(())
+}
+
+/// Whether an encoder's `dtype` is float32. Integers and float64 hold its numbers alike.
+fn dtype_is_single(dtype: &View<'_>) -> Result<bool, Diagnostic> {
+    let name = dtype.class().or_else(|| dtype.str().map(String::from)).or_else(|| dtype.dtype_name());
+    match name.as_deref().and_then(|n| n.rsplit('.').next()) {
+        Some("float32" | "f4") => Ok(true),
+        Some("float64" | "float" | "f8" | "int" | "int8" | "int16" | "int32" | "int64" | "uint8") => Ok(false),
+        _ => Err(dtype.unsupported(format!("codes of dtype `{}`", name.unwrap_or_else(|| dtype.kind())))),
+    }
+}
+
+/// The parts of a list, one per column.
+fn per_column<'a>(list: &View<'a>, columns: usize) -> Result<Vec<View<'a>>, Diagnostic> {
+    let items = list.items()?;
+    if items.len() == columns { Ok(items) } else { Err(list.expected(&format!("an entry for each of {columns} columns"))) }
+}
+
+/// One element of a list.
+fn item<'a>(list: &View<'a>, i: usize) -> Result<View<'a>, Diagnostic> {
+    list.items()?.into_iter().nth(i).ok_or_else(|| list.expected(&format!("more than {i} elements")))
+}
+
+/// Category → position where infrequent categories share one; None where there are none.
+fn infrequent_mapping(encoder: &View<'_>, i: usize) -> Result<Option<Vec<usize>>, Diagnostic> {
+    match encoder.get("_infrequent_enabled") {
+        Some(enabled) if enabled.bool()? => {
+            let mapping = item(&encoder.attr("_default_to_infrequent_mappings")?, i)?;
+            if mapping.is_none() { Ok(None) } else { mapping.sizes().map(Some) }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Encoders refuse infinities in columns of numbers; NaN may be a category.
+fn refuse_infinite_category(
+    cx: &mut Lift<'_>,
+    column: &Columns,
+    categories: &Categories,
+    place: &View<'_>,
+) -> Result<(), Diagnostic> {
+    if categories.kind() == Kind::Number && column.facts().big && !column.is_unknown() {
+        let (x, kind) = cx.single(column, Kind::Number, place)?;
+        if kind == Kind::Number {
+            cx.refuse_infinity(x)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! What the last step gives, as named columns ("Columns out" of the command-line contract).
+
+use flock_ir_spec::{Attr, DType, Diagnostic, FrameType, NodeId, Op};
+
+use crate::labels::Labels;
+use crate::lift::{Lift, Lifted};
+use crate::read::view::View;
+
+/// A prediction.
+pub enum Prediction {
+    /// Numbers, one column per target.
+    Numbers(NodeId),
+    /// A label and probabilities per target.
+    Classes(Vec<Classes>),
+}
+
+/// One target of a classifier.
+pub struct Classes {
+    /// The labels.
+    pub labels: Labels,
+    /// The predicted label.
+    pub label: NodeId,
+    /// A column per class.
+    pub probabilities: NodeId,
+}
+
+type Res<T> = Result<T, Diagnostic>;
+
+impl Lift<'_> {
+    /// The label at an index.
+    pub fn label_at(&mut self, labels: &Labels, index: NodeId) -> Res<NodeId> {
+        let table = self.b.constant(labels.table.clone());
+        self.op(Op::Lookup, &[index, table])
+    }
+
+    /// The label of the greatest column, the first of equal ones.
+    pub fn label_of_greatest(&mut self, labels: &Labels, scores: NodeId) -> Res<NodeId> {
+        if labels.len() == 1 {
+            return Ok(self.b.constant(labels.row(0)));
+        }
+        let index = self.op(Op::ArgMax, &[scores])?;
+        self.label_at(labels, index)
+    }
+
+    /// The second label where the condition holds, else the first.
+    pub fn label_if(&mut self, labels: &Labels, condition: NodeId) -> Res<NodeId> {
+        let (no, yes) = (self.b.constant(labels.row(0)), self.b.constant(labels.row(1)));
+        self.op(Op::Select, &[condition, yes, no])
+    }
+
+    /// `[1 - p, p]`.
+    pub fn both_probabilities(&mut self, p: NodeId) -> Res<NodeId> {
+        let one = self.b.constant(flock_ir_spec::Frame::row_f64([1.0]));
+        let q = self.op(Op::Sub, &[one, p])?;
+        self.side_by_side(&[q, p])
+    }
+
+    pub(crate) fn outputs(&mut self, lifted: Lifted, root: &View<'_>) -> Res<()> {
+        let named = match lifted {
+            Lifted::Prediction(Prediction::Numbers(node)) => self.numbered("prediction", node)?,
+            Lifted::Prediction(Prediction::Classes(targets)) => {
+                let several = targets.len() > 1;
+                let mut named = Vec::new();
+                for (t, target) in targets.into_iter().enumerate() {
+                    let suffix = if several { format!("_{t}") } else { String::new() };
+                    named.push((format!("prediction{suffix}"), target.label));
+                    for (k, text) in target.labels.texts.iter().enumerate() {
+                        named.push((format!("probability{suffix}_{text}"), self.pick(target.probabilities, &[k])?));
+                    }
+                }
+                named
+            }
+            Lifted::Columns(columns) => {
+                if columns.is_unknown() {
+                    return Ok(());
+                }
+                self.settle(&columns)?;
+                let nodes = self.outputs_of(&columns, root)?;
+                let numbered = || (0..nodes.len()).map(|i| format!("output_{i}")).collect();
+                columns.names.clone().unwrap_or_else(numbered).into_iter().zip(nodes).collect()
+            }
+        };
+        if named.is_empty() {
+            return Err(root.unsupported("the pipeline gives no column"));
+        }
+        let mut seen: Vec<&str> = named.iter().map(|(n, _)| n.as_str()).collect();
+        seen.sort_unstable();
+        if let Some(twice) = seen.windows(2).find(|w| w[0] == w[1]) {
+            let message = format!("two columns of the output are named `{}`", twice[0]);
+            return Err(Diagnostic::new("flock::lift::output_name", root.path(), message));
+        }
+        for (name, node) in named {
+            let node = self.as_output(node)?;
+            self.b.output(&name, node);
+        }
+        Ok(())
+    }
+
+    fn numbered(&mut self, name: &str, node: NodeId) -> Res<Vec<(String, NodeId)>> {
+        match self.width(node) {
+            1 => Ok(vec![(name.into(), node)]),
+            n => (0..n).map(|k| Ok((format!("{name}_{k}"), self.pick(node, &[k])?))).collect(),
+        }
+    }
+
+    /// An output is a frame: a constant (a model without inputs' influence) is repeated on every row.
+    fn as_output(&mut self, node: NodeId) -> Res<NodeId> {
+        let ty = self.frame_type(node);
+        match ty.dtype {
+            DType::I64 | DType::F64 | DType::Bool | DType::Str => Ok(node),
+            DType::F32 => self.op_with(Op::Cast, Attr::Type(FrameType { dtype: DType::F64, ..ty }), &[node]),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Every model of the cases, lifted and evaluated by the reference, against what its scikit-learn answered.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flock_ir_spec::{DType, Frame, FrameType, Scalar, eval};
+use flock_lift_sklearn::{Options, lift};
+
+struct Table {
+    columns: Vec<(String, DType)>,
+    rows: Vec<Vec<Scalar>>,
+}
+
+fn cells(line: &str) -> Vec<(String, bool)> {
+    let mut cells = Vec::new();
+    let mut rest = line;
+    loop {
+        let mut text = String::new();
+        let quoted = rest.starts_with('"');
+        if quoted {
+            rest = &rest[1..];
+            loop {
+                let end = rest.find('"').expect("a closing quote");
+                text += &rest[..end];
+                rest = &rest[end + 1..];
+                let Some(more) = rest.strip_prefix('"') else { break };
+                text.push('"');
+                rest = more;
+            }
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            text += &rest[..end];
+            rest = &rest[end..];
+        }
+        cells.push((text, quoted));
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return cells,
+        }
+    }
+}
+
+fn scalar(text: &str, quoted: bool, dtype: DType) -> Scalar {
+    if !quoted && (text.is_empty() || text == "NULL") {
+        return Scalar::Null;
+    }
+    match dtype {
+        DType::F64 => Scalar::F64(text.parse().expect("a float")),
+        DType::F32 => Scalar::F32(text.parse().expect("a float")),
+        DType::I64 => Scalar::I64(text.parse().expect("an int")),
+        DType::Bool => Scalar::Bool(text == "true"),
+        DType::Str => Scalar::Str(Arc::from(text)),
+    }
+}
+
+fn table(section: &str) -> Table {
+    let mut lines = section.lines();
+    let header = cells(lines.next().expect("a header"));
+    let column = |(text, _): (String, bool)| {
+        let (name, dtype) = text.rsplit_once(':').expect("name:type");
+        (name.to_string(), DType::parse(dtype).expect("a dtype"))
+    };
+    let columns: Vec<(String, DType)> = header.into_iter().map(column).collect();
+    let row = |line: &str| {
+        let cells = cells(line);
+        assert_eq!(cells.len(), columns.len(), "{line}");
+        cells.iter().zip(&columns).map(|((text, quoted), (_, dtype))| scalar(text, *quoted, *dtype)).collect()
+    };
+    let rows = lines.map(row).collect();
+    Table { rows, columns }
+}
+
+fn sections(text: &str) -> BTreeMap<String, String> {
+    let mut sections = BTreeMap::new();
+    let mut name = String::from("prose");
+    let mut body = String::new();
+    for line in text.lines().chain(["=== end"]) {
+        if let Some(next) = line.strip_prefix("=== ") {
+            sections.insert(name, body.trim_end_matches('\n').to_string());
+            (name, body) = (next.trim().into(), String::new());
+        } else {
+            body += line;
+            body.push('\n');
+        }
+    }
+    sections
+}
+
+fn number(x: &Scalar) -> Option<f64> {
+    match x {
+        Scalar::I64(x) => Some(*x as f64),
+        Scalar::F32(x) => Some(f64::from(*x)),
+        Scalar::F64(x) => Some(*x),
+        _ => None,
+    }
+}
+
+fn equal(found: &Scalar, expected: &Scalar, tolerance: f64) -> bool {
+    match (number(found), number(expected)) {
+        (Some(a), Some(b)) if b.is_nan() => a.is_nan(),
+        (Some(a), Some(b)) => a == b || (a - b).abs() <= tolerance * b.abs().max(1.0),
+        (None, Some(b)) => *found == Scalar::Null && b.is_nan(),
+        _ => found == expected,
+    }
+}
+
+/// The column of the data as the parameter wants it.
+fn parameter(data: &Table, name: &str, ty: FrameType) -> Frame {
+    let c = data.columns.iter().position(|(n, _)| n == name).unwrap_or_else(|| panic!("no column `{name}` in data"));
+    Frame::from_fn(data.rows.len(), ty, |r, _| match (&data.rows[r][c], ty.dtype) {
+        (Scalar::I64(x), DType::F64) => Scalar::F64(*x as f64),
+        (Scalar::Bool(x), DType::F64) => Scalar::F64(f64::from(u8::from(*x))),
+        (x, _) => x.clone(),
+    })
+}
+
+/// The differences of one model, as text.
+fn differences(model: &Path, sections: &BTreeMap<String, String>, version: &str) -> Vec<String> {
+    let options: BTreeMap<&str, &str> =
+        sections.get("options").map_or("", |s| s).lines().filter_map(|l| l.split_once(": ")).collect();
+    let columns = options.get("columns").map(|c| c.split(',').map(|c| c.trim().to_string()).collect());
+    let tolerance: f64 = options.get("tolerance").map_or(1e-9, |t| t.parse().expect("a tolerance"));
+    let bytes = std::fs::read(model).expect("the model");
+    let module = match lift("model", &bytes, &Options { columns }) {
+        Ok(module) => module,
+        Err(faults) => return faults.iter().map(|f| format!("{} {f}", f.code)).collect(),
+    };
+    let function = &module.functions[0];
+    let data = table(&sections["data"]);
+    let expected = table(&sections[&format!("run:sklearn-{version}")]);
+    let params: Vec<Frame> = function.params.iter().map(|p| parameter(&data, &p.name, p.ty)).collect();
+    let found = eval::call(&module, function, data.rows.len(), &params).expect("an evaluation");
+    let names: Vec<&str> = function.outputs.iter().map(|o| &*o.name).collect();
+    let wanted: Vec<&str> = expected.columns.iter().map(|(n, _)| n.as_str()).collect();
+    if names != wanted {
+        return vec![format!("columns {names:?}, expected {wanted:?}")];
+    }
+    let mut differences = Vec::new();
+    for (r, row) in expected.rows.iter().enumerate() {
+        for (k, want) in row.iter().enumerate() {
+            let got = found[k].get(r, 0);
+            if !equal(&got, want, tolerance) {
+                differences.push(format!("row {r} {}: {got:?}, expected {want:?}; data {:?}", names[k], data.rows[r]));
+            }
+        }
+    }
+    differences
+}
+
+fn files(folder: &Path, out: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().map(|e| e.path()) {
+        if entry.is_dir() {
+            files(&entry, out);
+        } else if entry.extension().is_some_and(|e| e == "flk") {
+            out.push(entry);
+        }
+    }
+}
+
+#[test]
+fn lifted_models_answer_as_scikit_learn_does() {
+    let mut cases = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testsuite/cases"), &mut cases);
+    cases.sort();
+    let mut compared = 0;
+    let mut failures = Vec::new();
+    for case in &cases {
+        let text = std::fs::read_to_string(case).expect("a case");
+        let sections = sections(&text);
+        for version in ["1.2", "1.9"] {
+            let stem = case.file_stem().and_then(|s| s.to_str()).expect("a name");
+            let model = case.with_file_name("models").join(format!("{stem}.sklearn-{version}.joblib"));
+            if !model.exists() || !sections.contains_key(&format!("run:sklearn-{version}")) {
+                continue;
+            }
+            compared += 1;
+            let found = differences(&model, &sections, version);
+            if !found.is_empty() {
+                let shown = found.iter().take(4).cloned().collect::<Vec<_>>().join("\n    ");
+                failures.push(format!("{} {version}: {} differences\n    {shown}", case.display(), found.len()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {compared} models:\n{}", failures.len(), failures.join("\n"));
+    assert!(compared > 0, "no case was found");
+}

@@ -45,6 +45,7 @@ macro_rules! map_data {
         }
     };
 }
+pub(crate) use map_data;
 
 /// One element.
 #[derive(Clone, Debug)]

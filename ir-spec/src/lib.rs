@@ -12,6 +12,7 @@ pub mod graph;
 pub mod module;
 pub mod ops;
 pub mod relation;
+pub mod text;
 pub mod trees;
 pub mod types;
 pub mod verify;

@@ -10,6 +10,8 @@
 
 mod bind;
 mod error;
+#[cfg(feature = "query")]
+mod query;
 mod run;
 mod scorer;
 mod sink;
@@ -18,6 +20,8 @@ mod source;
 pub use bind::{Binding, Keep, bind, nearest};
 pub use error::{EngineError, Faults};
 pub use flock_core::{Field, FlockKind};
+#[cfg(feature = "query")]
+pub use query::QuerySession;
 pub use run::{Options, Progress, Summary, run};
 pub use scorer::{CompiledScorer, Scorer, accepts, array, canonical, column, data_type};
 pub use sink::{FileSink, Head, OutputKind, Sink};

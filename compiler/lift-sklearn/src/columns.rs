@@ -17,6 +17,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// How a column of that dtype is read.
+    pub(crate) fn of(dtype: DType) -> Kind {
+        match dtype {
+            DType::Str => Kind::Text,
+            DType::Bool => Kind::Bool,
+            DType::I64 | DType::F32 | DType::F64 => Kind::Number,
+        }
+    }
+
     pub(crate) fn dtype(self) -> DType {
         match self {
             Kind::Number => DType::F64,
@@ -37,6 +46,8 @@ impl Kind {
 /// A column of the input: how it is named, and how the first step that reads it uses it.
 pub(crate) struct Input {
     pub name: String,
+    /// What the caller says of a column that no step reads.
+    pub given: Option<Kind>,
     pub used: Option<(Kind, String)>,
 }
 
@@ -332,7 +343,7 @@ impl Lift<'_> {
         let mut nodes = Vec::with_capacity(columns.width());
         for part in &columns.parts {
             match part {
-                Part::Input(i) => nodes.push(match self.inputs[*i].used.as_ref().map(|u| u.0) {
+                Part::Input(i) => nodes.push(match self.inputs[*i].used.as_ref().map(|u| u.0).or(self.inputs[*i].given) {
                     Some(kind @ (Kind::Text | Kind::Bool)) => self.input(*i, kind, place)?,
                     _ => self.input_numbers(std::slice::from_ref(part), place)?,
                 }),

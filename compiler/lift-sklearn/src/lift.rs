@@ -1,12 +1,13 @@
 //! From values to a function of the IR: the lifters' table, the closed door, and what lifters build with.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flock_ir_spec::{
-    Attr, Diagnostic, Faults, Frame, FrameType, Function, FunctionBuilder, Graph, Module, NodeId, Op, Output, TypeError,
+    Attr, DType, Diagnostic, Faults, Frame, FrameType, Function, FunctionBuilder, Graph, Module, NodeId, Op, Output, TypeError,
 };
 
-use crate::columns::{Columns, Input};
+use crate::columns::{Columns, Input, Kind};
 use crate::estimators;
 use crate::prediction::Prediction;
 use crate::read::{self, view::View};
@@ -40,6 +41,9 @@ pub enum Lifted {
 pub struct Options {
     /// Names of the columns of an unnamed array, in order.
     pub columns: Option<Vec<String>>,
+    /// What columns of the data hold. Asked only of a column that no step reads and that passes through to the output:
+    /// a pipeline does not store what it is, and without an entry here it is a number.
+    pub types: BTreeMap<String, DType>,
 }
 
 /// Pipelines within pipelines, deeper than anybody writes them.
@@ -67,7 +71,8 @@ pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Fault
     let document = read::read(bytes).map_err(|d| vec![d])?;
     let root = document.view();
     let names = input_names(&root, options)?;
-    let inputs = names.iter().map(|n| Input { name: n.clone(), used: None }).collect();
+    let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::of), used: None };
+    let inputs = names.iter().map(input).collect();
     let mut cx = Lift {
         b: FunctionBuilder::new(name),
         inputs,
@@ -141,7 +146,7 @@ fn first_fitted(mut view: View<'_>) -> View<'_> {
 
 /// Parameters in the order of the input's columns; those that are not read are gone.
 fn in_order(function: &Function, names: &[String]) -> Result<Function, TypeError> {
-    let rank: std::collections::HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+    let rank: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
     let mut order: Vec<usize> = (0..function.params.len()).collect();
     order.sort_by_key(|i| rank.get(&*function.params[*i].name).copied());
     let mut place = vec![0u32; order.len()];
@@ -268,7 +273,7 @@ impl Lift<'_> {
 
     /// The type of a node that is a frame.
     pub fn frame_type(&self, node: NodeId) -> FrameType {
-        self.b.frame_type(node).unwrap_or(FrameType::new(flock_ir_spec::DType::F64, 0))
+        self.b.frame_type(node).unwrap_or(FrameType::new(DType::F64, 0))
     }
 
     /// The number of columns of a node.

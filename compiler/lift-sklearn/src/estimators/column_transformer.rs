@@ -99,13 +99,13 @@ pub(super) fn transformed(
     let weight = if weights.is_none() { None } else { weights.entry(&name).filter(|w| !w.is_none()) };
     let Some(weight) = weight else { return Ok((name, out)) };
     let (sparse, names, facts) = (out.sparse, out.names.clone(), out.facts());
+    cx.settle(&out)?;
     let numbers = cx.numbers(&out, &weight)?;
-    let pending = cx.refuse_infinity_later(&out, numbers)?;
     let product = cx.with_row(Op::Mul, numbers, vec![weight.f64()?])?;
     let width = cx.width(product);
-    let mut weighed = Columns::node(product, width, Facts { overflow: true, big: true, ..facts }, names);
+    let mut weighed = Columns::node(product, width, Facts { nan: true, big: true, overflow: true, ..facts }, names);
     weighed.sparse = sparse;
-    Ok((name, weighed.with_pending(pending)))
+    Ok((name, weighed))
 }
 
 /// The transformers' columns in one, named as `get_feature_names_out()` names them.

@@ -3,7 +3,7 @@
 //! | `categories_` | per column, sorted; None or NaN last |
 //! | `_default_to_infrequent_mappings` | per column, category → position; all infrequent ones share the last |
 //! | `_drop_idx_after_grouping` | per column, the position that has no column of its own |
-//! | `handle_unknown` | `error` refuses the row, `ignore` gives zeros, `infrequent_if_exist` and `warn` the infrequent column |
+//! | `handle_unknown` | `error` refuses the row, `ignore` gives zeros, `infrequent_if_exist`, and since 1.8 `warn`, the infrequent column |
 //!
 //! Infinities are refused. Source: scikit-learn `preprocessing/_encoders.py`.
 
@@ -13,6 +13,7 @@ use crate::categories::Categories;
 use crate::columns::{Columns, Facts};
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::read::view::{Plain, View};
+use crate::version::Version;
 
 pub static LIFTER: Lifter = Lifter {
     class: "sklearn.preprocessing.OneHotEncoder",
@@ -56,7 +57,9 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
     let (error, infrequent) = match handle.str() {
         Some("error") => (true, false),
         Some("ignore") => (false, false),
-        Some("infrequent_if_exist" | "warn") => (false, true),
+        Some("infrequent_if_exist") => (false, true),
+        // 1.6 and 1.7 document it as the above, and give zeros.
+        Some("warn") => (false, Version::of(view)? >= Version(1, 8)),
         _ => return Err(handle.unsupported("an unknown way to handle unknown categories")),
     };
     cx.settle(&input)?;

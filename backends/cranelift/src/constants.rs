@@ -1,0 +1,183 @@
+//! The program's constants: tables of the module in the forms that code and kernels read, each once.
+
+use std::collections::HashMap;
+
+use flock_core::{
+    Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
+    pack_linear_f32, pack_linear_f64, pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str,
+    pack_trees,
+};
+use flock_ir_spec::{ConstId, Data, Frame, TreeEnsemble};
+
+/// The position of a blob in the program's constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BlobId(pub u32);
+
+/// What a constant is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    /// The elements of a row, one behind the other; of text, `[offset, length]` into its `Bytes`.
+    Row,
+    /// The bytes of a row of text.
+    Bytes,
+    /// Values to positions.
+    Index,
+    /// The same without NaN, which equals nothing.
+    Set,
+    /// Positions to rows.
+    Table,
+    /// Sorted edges; whether an equal edge counts.
+    Edges(bool),
+    /// Weights, with that bias.
+    Linear(ConstId),
+    /// An ensemble for the kernel, over f64 features or f32 ones.
+    Trees(bool),
+    /// The leaf values of an ensemble in the type of its sums.
+    Leaves,
+}
+
+/// The blobs of a program.
+#[derive(Default)]
+pub(crate) struct Constants {
+    pub blobs: Vec<Blob>,
+    known: HashMap<(ConstId, Form), BlobId>,
+    /// Bytes of work per row of the packed ensembles.
+    work: HashMap<BlobId, usize>,
+}
+
+type Packed = Result<Blob, String>;
+
+impl Constants {
+    fn get(&mut self, id: ConstId, form: Form, make: impl FnOnce() -> Packed) -> Result<BlobId, String> {
+        if let Some(known) = self.known.get(&(id, form)) {
+            return Ok(*known);
+        }
+        let blob = BlobId(u32::try_from(self.blobs.len()).map_err(|_| "too many constants".to_owned())?);
+        self.blobs.push(make()?);
+        self.known.insert((id, form), blob);
+        Ok(blob)
+    }
+
+    /// The elements of a row as they lie in scratch; of text, the spans of its [`Constants::bytes`].
+    pub fn row(&mut self, id: ConstId, t: &Frame) -> Result<BlobId, String> {
+        self.get(id, Form::Row, || {
+            Ok(match &t.data {
+                Data::Bool(v) => Blob::of(&v.iter().map(|x| u8::from(*x)).collect::<Vec<_>>()),
+                Data::I64(v) => Blob::of(v),
+                Data::F32(v) => Blob::of(v),
+                Data::F64(v) => Blob::of(v),
+                Data::Str(v) => {
+                    let mut at = 0;
+                    let span = |s: &std::sync::Arc<str>| {
+                        at += s.len() as u64;
+                        [at - s.len() as u64, s.len() as u64]
+                    };
+                    Blob::of(&v.iter().map(span).collect::<Vec<[u64; 2]>>())
+                }
+            })
+        })
+    }
+
+    /// The bytes of a row of text.
+    pub fn bytes(&mut self, id: ConstId, t: &Frame) -> Result<BlobId, String> {
+        let text = t.as_str().unwrap_or_default();
+        self.get(id, Form::Bytes, || Ok(Blob::of(&text.iter().flat_map(|s| s.bytes()).collect::<Vec<u8>>())))
+    }
+
+    /// Values to positions; as a set, NaN is left out.
+    pub fn index(&mut self, id: ConstId, t: &Frame, set: bool) -> Result<BlobId, String> {
+        let floats =
+            |v: &mut dyn Iterator<Item = f64>| pack_index_f64(&v.filter(|x| !(set && x.is_nan())).collect::<Vec<_>>());
+        self.get(id, if set { Form::Set } else { Form::Index }, || {
+            Ok(match &t.data {
+                Data::Bool(v) => pack_index_i64(&v.iter().map(|x| i64::from(*x)).collect::<Vec<_>>()),
+                Data::I64(v) => pack_index_i64(v),
+                Data::F32(v) => floats(&mut v.iter().map(|x| f64::from(*x))),
+                Data::F64(v) => floats(&mut v.iter().copied()),
+                Data::Str(v) => pack_index_str(v),
+            })
+        })
+    }
+
+    /// Positions to rows of a table.
+    pub fn table(&mut self, id: ConstId, t: &Frame) -> Result<BlobId, String> {
+        self.get(id, Form::Table, || {
+            let packed = match &t.data {
+                Data::Bool(v) => pack_table_bool(t.rows, t.width, v),
+                Data::I64(v) => pack_table_i64(t.rows, t.width, v),
+                Data::F32(v) => pack_table_f32(t.rows, t.width, v),
+                Data::F64(v) => pack_table_f64(t.rows, t.width, v),
+                Data::Str(v) => pack_table_str(t.rows, t.width, v),
+            };
+            packed.map_err(|e| e.to_string())
+        })
+    }
+
+    /// Sorted edges; `right` counts an edge that is equal.
+    pub fn edges(&mut self, id: ConstId, t: &Frame, right: bool) -> Result<BlobId, String> {
+        self.get(id, Form::Edges(right), || {
+            let edges: Vec<f64> = match &t.data {
+                Data::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
+                Data::F64(v) => v.clone(),
+                Data::Bool(_) | Data::I64(_) | Data::Str(_) => return Err("edges are no floats".into()),
+            };
+            pack_edges(&edges, right).map_err(|e| e.to_string())
+        })
+    }
+
+    /// Weights and bias.
+    pub fn linear(&mut self, w: (ConstId, &Frame), b: (ConstId, &Frame)) -> Result<BlobId, String> {
+        self.get(w.0, Form::Linear(b.0), || {
+            let packed = match (&w.1.data, &b.1.data) {
+                (Data::F64(x), Data::F64(y)) => pack_linear_f64(w.1.rows, x, y),
+                (Data::F32(x), Data::F32(y)) => pack_linear_f32(w.1.rows, x, y),
+                _ => return Err("weights and bias are not of one float type".into()),
+            };
+            packed.map_err(|e| e.to_string())
+        })
+    }
+
+    /// An ensemble for the kernel, with the bytes of work per row that it needs.
+    pub fn trees(&mut self, id: ConstId, t: &TreeEnsemble, f64_features: bool) -> Result<(BlobId, usize), String> {
+        let mut work = 0;
+        let blob = self.get(id, Form::Trees(f64_features), || {
+            let packed = pack_ensemble(t, f64_features)?;
+            work = packed.work_per_row;
+            Ok(packed.table)
+        })?;
+        Ok((blob, *self.work.entry(blob).or_insert(work)))
+    }
+
+    /// The leaf values of an ensemble in the type of its sums.
+    pub fn leaves(&mut self, id: ConstId, t: &TreeEnsemble) -> Result<BlobId, String> {
+        self.get(id, Form::Leaves, || {
+            let narrow = || t.values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+            Ok(if t.sum == flock_ir_spec::DType::F32 { Blob::of(&narrow()) } else { Blob::of(&t.values) })
+        })
+    }
+}
+
+fn pack_ensemble(t: &TreeEnsemble, f64_features: bool) -> Result<flock_core::PackedTrees, String> {
+    let node = |n: &flock_ir_spec::TreeNode| TreeNodeSpec {
+        feature: n.feature,
+        test: n.test as u8,
+        missing_left: n.missing_left,
+        threshold: n.threshold,
+        left: n.left.bits(),
+        right: n.right.bits(),
+    };
+    let nodes: Vec<TreeNodeSpec> = t.nodes.iter().map(node).collect();
+    let trees: Vec<TreeSpec> = t.trees.iter().map(|t| TreeSpec { root: t.root.bits(), target: t.target }).collect();
+    let spec = TreesSpec {
+        features: t.features,
+        outputs: t.outputs,
+        input_f64: f64_features,
+        sum_f64: t.sum == flock_ir_spec::DType::F64,
+        base: &t.base,
+        trees: &trees,
+        nodes: &nodes,
+        leaves: &t.leaves,
+        values: &t.values,
+    };
+    pack_trees(&spec).map_err(|e| e.to_string())
+}

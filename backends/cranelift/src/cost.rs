@@ -1,0 +1,105 @@
+//! What a row costs, and when trees are better as code. Nanoseconds on one core of a current server CPU.
+
+use flock_ir_spec::{Constant, DType, Function, Module, Op, TreeEnsemble};
+
+use crate::emit::reachable;
+
+/// How ensembles are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trees {
+    /// As is cheaper.
+    #[default]
+    Auto,
+    /// Always as data that a kernel walks.
+    Data,
+    /// As code where that is possible: up to 16 outputs and 65,536 nodes.
+    Code,
+}
+
+/// Outputs and nodes beyond which an ensemble is never code.
+const MOST_OUTPUTS: u32 = 16;
+const MOST_NODES: usize = 1 << 16;
+/// Nodes of a tree, and of all trees, up to which code is faster than a walk over data.
+const SMALL_TREE: usize = 4;
+const SMALL_ENSEMBLE: usize = 256;
+
+impl Trees {
+    /// Whether the ensemble becomes code.
+    pub(crate) fn as_code(self, t: &TreeEnsemble) -> bool {
+        let (largest, limit) = match self {
+            Trees::Data => return false,
+            Trees::Code => (MOST_NODES, MOST_NODES),
+            Trees::Auto => (SMALL_TREE, SMALL_ENSEMBLE),
+        };
+        t.outputs <= MOST_OUTPUTS
+            && t.nodes.len() + t.trees.len() <= limit
+            && t.trees.iter().all(|tree| reachable(t, tree).len() <= largest)
+    }
+}
+
+/// The estimated time of a row; infinite where the function cannot be compiled.
+pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
+    let Ok(flat) = crate::flatten::flatten(module, &function.name) else { return f64::INFINITY };
+    let graph = &flat.graph;
+    let live = graph.reachable(flat.outputs.iter().map(|o| o.node));
+    let nodes = graph.iter().filter(|(id, _)| live[id.index()]);
+    let width = |id| graph.frame_type(id).map_or(1.0, |t| f64::from(t.width));
+    let of = |op: Op, id, node: &flock_ir_spec::Node| {
+        let operand = node.args.first().map_or(1.0, |a| width(*a));
+        let text = node.args.first().and_then(|a| graph.frame_type(*a)).is_some_and(|t| t.dtype == DType::Str);
+        match op {
+            Op::Input => 0.6 * width(id),
+            Op::Const | Op::Slice | Op::Null => 0.0,
+            Op::Concat | Op::Take => 0.2 * width(id),
+            Op::Exp | Op::Ln | Op::Log1p | Op::Expm1 | Op::Tanh | Op::Logistic => 6.0 * width(id),
+            Op::Pow => 20.0 * width(id),
+            Op::Sum | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax => 0.6 * operand,
+            Op::Softmax => 9.0 * operand,
+            Op::Normalize => 2.0 * operand,
+            Op::Linear => 0.3 * operand * width(id),
+            Op::IndexOf | Op::InSet => {
+                if text {
+                    15.0
+                } else {
+                    5.0 * operand
+                }
+            }
+            Op::Lookup | Op::OneHot => 0.5 * width(id),
+            Op::Bucketize => 8.0 * width(id),
+            Op::Trees | Op::Leaves => match node.args.get(1).and_then(|e| graph.constant(&flat.pool, *e)) {
+                Some(Constant::Trees(t)) => t.depths().iter().map(|d| 1.0 + 0.9 * f64::from(*d)).sum(),
+                _ => 0.0,
+            },
+            Op::Column | Op::Opaque | Op::Call => f64::INFINITY,
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::Neg
+            | Op::Abs
+            | Op::Min
+            | Op::Max
+            | Op::Sqrt
+            | Op::Floor
+            | Op::Ceil
+            | Op::Round
+            | Op::Eq
+            | Op::Ne
+            | Op::Lt
+            | Op::Le
+            | Op::Gt
+            | Op::Ge
+            | Op::And
+            | Op::Or
+            | Op::Not
+            | Op::IsNull
+            | Op::IsNan
+            | Op::Select
+            | Op::Coalesce
+            | Op::Guard
+            | Op::Cast
+            | Op::Composite(_) => 0.4 * width(id),
+        }
+    };
+    nodes.map(|(id, node)| of(node.op, id, node)).sum()
+}

@@ -1,0 +1,89 @@
+//! Which operators are computed element by element in one loop.
+
+use flock_ir_spec::{Attr, Constant, DType, Graph, NodeId, Op, Pool};
+
+/// How an operator is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Code per element, fused with its neighbours.
+    Element,
+    /// A value that costs nothing to have at hand: a constant row, a null.
+    Leaf,
+    /// Steps of its own.
+    Steps,
+}
+
+/// Elements of a set that are compared one by one.
+const FEW: usize = 8;
+/// Most operators of one loop: beyond, registers run out and the code grows for nothing.
+const MOST_FUSED: u32 = 64;
+
+/// How a node is compiled.
+pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
+    let node = graph.node(id);
+    let operand = node.args.first().and_then(|a| graph.frame_type(*a)).map_or(DType::F64, |t| t.dtype);
+    let element = |yes: bool| if yes { Work::Element } else { Work::Steps };
+    match node.op {
+        Op::Const | Op::Null => Work::Leaf,
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg | Op::Abs | Op::Min | Op::Max | Op::Sqrt => Work::Element,
+        Op::Floor | Op::Ceil | Op::Round => Work::Element,
+        Op::And | Op::Or | Op::Not | Op::IsNull | Op::IsNan | Op::Select | Op::Coalesce | Op::Guard => Work::Element,
+        Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => element(operand != DType::Str),
+        Op::Cast => element(operand == DType::Str || !matches!(node.attr, Attr::Type(t) if t.dtype == DType::Str)),
+        Op::InSet => element(operand == DType::Bool || operand != DType::Str && set_size(graph, pool, id) <= FEW),
+        Op::IndexOf => element(operand == DType::Bool),
+        Op::Exp | Op::Ln | Op::Log1p | Op::Expm1 | Op::Pow | Op::Tanh | Op::Logistic => Work::Steps,
+        Op::Concat | Op::Slice | Op::Take => Work::Steps,
+        Op::Sum | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax | Op::Softmax | Op::Normalize => Work::Steps,
+        Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
+        Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
+    }
+}
+
+fn set_size(graph: &Graph, pool: &Pool, id: NodeId) -> usize {
+    match graph.node(id).args.get(1).and_then(|a| graph.constant(pool, *a)) {
+        Some(Constant::Table(t)) => t.len(),
+        _ => usize::MAX,
+    }
+}
+
+/// How many operands of an elementwise operator are frames; what follows are tables that its code holds.
+pub(crate) fn frame_operands(graph: &Graph, id: NodeId) -> &[NodeId] {
+    let node = graph.node(id);
+    match node.op {
+        Op::InSet | Op::IndexOf => &node.args[..node.args.len().min(1)],
+        _ => &node.args,
+    }
+}
+
+/// For each elementwise node that is live, the last node of the loop that it is computed in.
+///
+/// A node joins the loop of its users where all of them are in the same one and have as many columns as it has: then
+/// its value is never stored. What is used from elsewhere, or by wider frames, ends a loop of its own.
+pub(crate) fn fuse(graph: &Graph, works: &[Work], live: &[bool], roots: &[NodeId]) -> Vec<Option<NodeId>> {
+    let n = graph.nodes().len();
+    let width = |id: NodeId| graph.frame_type(id).map_or(0, |t| t.width);
+    let mut group: Vec<Option<NodeId>> = vec![None; n];
+    // What the users seen so far say: nothing yet, one loop, or that it cannot join.
+    let mut wanted: Vec<Option<Option<NodeId>>> = vec![None; n];
+    let mut size = vec![0u32; n];
+    roots.iter().for_each(|r| wanted[r.index()] = Some(None));
+    for (id, node) in graph.iter().rev().filter(|(id, _)| live[id.index()]) {
+        if works[id.index()] == Work::Element {
+            let joins = wanted[id.index()].flatten().filter(|g| size[g.index()] < MOST_FUSED);
+            let root = joins.unwrap_or(id);
+            size[root.index()] += 1;
+            group[id.index()] = Some(root);
+        }
+        for a in &node.args {
+            let wish = group[id.index()].filter(|_| width(*a) == width(id));
+            let seen = &mut wanted[a.index()];
+            *seen = match *seen {
+                None => Some(wish),
+                Some(before) if before == wish => Some(wish),
+                Some(_) => Some(None),
+            };
+        }
+    }
+    group
+}

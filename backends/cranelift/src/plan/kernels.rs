@@ -1,0 +1,500 @@
+//! The steps of operators that are not computed element by element in a loop.
+
+use flock_core::Memo;
+use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
+
+use super::build::{Builder, size, suffix};
+use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
+use crate::constants::BlobId;
+
+impl Builder<'_> {
+    /// Operands that must have a place before [`Builder::steps_of`].
+    pub fn step_operands(&self, id: NodeId) -> Vec<NodeId> {
+        let args = &self.graph().node(id).args;
+        let not_leaves = || args.iter().copied().filter(|a| !self.is_leaf(*a)).collect();
+        match self.graph().node(id).op {
+            Op::Input | Op::Const | Op::Null => Vec::new(),
+            Op::Concat | Op::Pow => not_leaves(),
+            Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
+            Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
+            Op::IndexOf | Op::InSet if self.text_column(args[0]).is_some() => Vec::new(),
+            // What follows the first operand of all others is a table.
+            _ => args.iter().copied().take(1).collect(),
+        }
+    }
+
+    /// Adds the steps of a node and says where its value is.
+    pub fn steps_of(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let args = &node.args;
+        match node.op {
+            Op::Input => self.load(id),
+            Op::Exp => self.math(id, "exp"),
+            Op::Ln => self.math(id, "ln"),
+            Op::Log1p => self.math(id, "log1p"),
+            Op::Expm1 => self.math(id, "expm1"),
+            Op::Tanh => self.math(id, "tanh"),
+            Op::Logistic => self.math(id, "logistic"),
+            Op::Pow => self.pow(id),
+            Op::Eq => self.text_compare(id, Sign::Zero),
+            Op::Ne => self.text_compare(id, Sign::NotZero),
+            Op::Lt => self.text_compare(id, Sign::Negative),
+            Op::Le => self.text_compare(id, Sign::NotPositive),
+            Op::Gt => self.text_compare(id, Sign::Positive),
+            Op::Ge => self.text_compare(id, Sign::NotNegative),
+            Op::InSet => {
+                let (set, table) = self.table(args[1])?;
+                let table = self.constants.index(set, table, true)?;
+                self.found(id, args[0], table, Sign::NotNegative)
+            }
+            Op::IndexOf => {
+                let (set, table) = self.table(args[1])?;
+                let table = self.constants.index(set, table, false)?;
+                let data = self.target(id);
+                let valid = self.positions(id, args[0], table, data)?;
+                Ok(Place { data, valid })
+            }
+            Op::Cast => self.cast_to_text(id),
+            Op::Concat => self.concat(id),
+            Op::Slice => {
+                let Attr::Range { start, .. } = node.attr else { return Err("no range".into()) };
+                let x = self.place(args[0])?;
+                Ok(Place { data: x.data.skip(start), valid: x.valid.map(|v| v.skip(start)) })
+            }
+            Op::Take => self.take(id),
+            Op::Sum | Op::RowMin | Op::RowMax | Op::ArgMax => self.reduce(id),
+            Op::All => self.quantify(id, "flock_row_all"),
+            Op::Any => self.quantify(id, "flock_row_any"),
+            Op::Softmax | Op::Normalize => self.whole_row(id),
+            Op::Linear => self.linear(id),
+            Op::Lookup => self.lookup(id),
+            Op::OneHot => self.one_hot(id),
+            Op::Bucketize => self.bucketize(id),
+            Op::Trees => self.trees(id),
+            Op::Leaves => self.leaves(id),
+            Op::Const | Op::Null | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => {
+                Err("it has no steps".into())
+            }
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::Neg
+            | Op::Abs
+            | Op::Min
+            | Op::Max
+            | Op::Sqrt
+            | Op::Floor
+            | Op::Ceil
+            | Op::Round
+            | Op::And
+            | Op::Or
+            | Op::Not
+            | Op::IsNull
+            | Op::IsNan
+            | Op::Select
+            | Op::Coalesce
+            | Op::Guard => Err("it is computed in a loop".into()),
+        }
+    }
+
+    fn load(&mut self, id: NodeId) -> Result<Place, String> {
+        let Attr::Param(p) = self.graph().node(id).attr else { return Err("no parameter".into()) };
+        let (t, data) = (self.ty(id), self.target(id));
+        let first = *self.inputs.get(p as usize).ok_or("a parameter that does not exist")?;
+        let valid = self.target_valid(id);
+        let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(data, true), column(valid)];
+        self.call(&format!("flock_load_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: own(valid) })
+    }
+
+    fn math(&mut self, id: NodeId, name: &str) -> Result<Place, String> {
+        let x = self.place(self.graph().node(id).args[0])?;
+        let (t, data) = (self.ty(id), self.target(id));
+        let args = vec![Arg::Column(x.data, true), Arg::Column(data, true), Arg::Rows];
+        self.call(&format!("flock_{name}_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: x.valid })
+    }
+
+    fn pow(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let (t, data) = (self.ty(id), self.target(id));
+        let (x, y) = (self.stepping(node.args[0])?, self.stepping(node.args[1])?);
+        let valid = self.both(id)?;
+        let args = vec![x.0, x.1, y.0, y.1, Arg::Column(data, true), Arg::Rows];
+        self.call(&format!("flock_pow_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid })
+    }
+
+    /// A number operand of a kernel that takes a pointer and a step: constants are read where they are.
+    fn stepping(&mut self, id: NodeId) -> Result<(Arg, Arg), String> {
+        let t = self.ty(id);
+        if let Ok((constant, table)) = self.table(id) {
+            let row = self.constants.row(constant, table)?;
+            return Ok((Arg::Element(row, size(t.dtype), t.width > 1), Arg::Word(0)));
+        }
+        // A null on every row: its value is never read, any one will do.
+        let place = if self.is_leaf(id) {
+            Place { data: self.fresh(size(t.dtype), t.width), valid: None }
+        } else {
+            self.place(id)?
+        };
+        Ok((Arg::Column(place.data, t.width > 1), Arg::Word(1)))
+    }
+
+    /// The validity of what needs both operands.
+    fn both(&mut self, id: NodeId) -> Result<Option<Valid>, String> {
+        let node = self.graph().node(id);
+        let width = self.ty(id).width;
+        let mut valids = Vec::new();
+        for a in &node.args {
+            let wide = self.ty(*a).width > 1;
+            let valid = if self.is_leaf(*a) { self.leaf_valid(*a) } else { self.place(*a)?.valid };
+            valids.extend(valid.map(|v| Valid { wide: v.wide && wide, ..v }));
+        }
+        Ok(match valids.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            [a, b, ..] if a == b => Some(*a),
+            [a, b, ..] => {
+                let wide = (a.wide || b.wide) && width > 1;
+                let columns = if wide { width } else { 1 };
+                let to = self.fresh(1, columns);
+                self.steps.push(Step::Both { a: *a, b: *b, to, columns });
+                Some(Valid { view: to, wide })
+            }
+        })
+    }
+
+    /// A null's validity: 0 on every row. It is a loop of its own.
+    fn leaf_valid(&mut self, id: NodeId) -> Option<Valid> {
+        if !self.ty(id).nullable {
+            return None;
+        }
+        let t = self.ty(id);
+        let view = self.fresh(1, t.width);
+        let to = Place { data: self.fresh(size(t.dtype), t.width), valid: own(Some(view)) };
+        self.loop_to(id, vec![id], to).ok()?;
+        to.valid
+    }
+
+    /// The input column of a text parameter.
+    fn text_column(&self, id: NodeId) -> Option<u32> {
+        let (node, t) = (self.graph().node(id), self.ty(id));
+        match node.attr {
+            Attr::Param(p) if t.dtype == DType::Str && t.width == 1 => self.inputs.get(p as usize).copied(),
+            _ => None,
+        }
+    }
+
+    /// Whether a text column is tested for being equal to a constant: column and constant.
+    fn text_test(&self, id: NodeId) -> Option<(NodeId, NodeId)> {
+        let node = self.graph().node(id);
+        let [a, b] = *node.args else { return None };
+        let constant = |c: NodeId| self.table(c).is_ok_and(|(_, t)| t.len() == 1);
+        match node.op {
+            Op::Eq | Op::Ne if self.text_column(a).is_some() && constant(b) => Some((a, b)),
+            Op::Eq | Op::Ne if self.text_column(b).is_some() && constant(a) => Some((b, a)),
+            _ => None,
+        }
+    }
+
+    fn text_compare(&mut self, id: NodeId, sign: Sign) -> Result<Place, String> {
+        if let Some((column, constant)) = self.text_test(id) {
+            let (constant, table) = self.table(constant)?;
+            let table = self.constants.index(constant, table, false)?;
+            let found = if sign == Sign::Zero { Sign::NotNegative } else { Sign::Negative };
+            return self.found(id, column, table, found);
+        }
+        let args = self.graph().node(id).args.clone();
+        let (columns, data) = (self.ty(id).width, self.target(id));
+        let (x, y) = (self.text_operand(args[0])?, self.text_operand(args[1])?);
+        let valid = self.both(id)?;
+        let there = valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
+        let args = vec![x.0, x.1, y.0, y.1, there, Arg::Rows, Arg::Column(data, true)];
+        self.call("flock_compare_str", args, columns)?;
+        self.steps.push(Step::Test { from: data, to: data, columns, sign });
+        Ok(Place { data, valid })
+    }
+
+    fn text_operand(&mut self, id: NodeId) -> Result<(Arg, Arg), String> {
+        let width = self.ty(id).width;
+        let Ok((constant, table)) = self.table(id) else { return self.stepping(id) };
+        let (spans, bytes) = (self.constants.row(constant, table)?, self.constants.bytes(constant, table)?);
+        let to = self.fresh(size(DType::Str), width);
+        self.steps.push(Step::Text { spans, bytes, to, columns: width });
+        Ok((Arg::Column(to, width > 1), Arg::Word(0)))
+    }
+
+    /// Whether the position among the table's values has that sign.
+    fn found(&mut self, id: NodeId, x: NodeId, table: BlobId, sign: Sign) -> Result<Place, String> {
+        let (columns, data) = (self.ty(id).width, self.target(id));
+        let from = self.fresh(size(DType::I64), columns);
+        let valid = self.positions(id, x, table, from)?;
+        self.steps.push(Step::Test { from, to: data, columns, sign });
+        Ok(Place { data, valid })
+    }
+
+    /// The positions of x among the table's values; a text parameter is looked up without being loaded.
+    fn positions(&mut self, id: NodeId, x: NodeId, table: BlobId, to: View) -> Result<Option<Valid>, String> {
+        let t = self.ty(x);
+        let to = Arg::Column(to, true);
+        if let Some(input) = self.text_column(x) {
+            let valid = self.target_valid(id);
+            let memo = Arg::Input(self.memo(input, table));
+            let args = vec![Arg::Table(table), Arg::Input(input), memo, Arg::Start, Arg::Rows, to, column(valid)];
+            self.call("flock_index_column", args, 1)?;
+            return Ok(own(valid));
+        }
+        let x = self.place(x)?;
+        let from = Arg::Column(x.data, true);
+        let args = match t.dtype {
+            DType::Str => {
+                vec![Arg::Table(table), from, x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide)), Arg::Rows, to]
+            }
+            _ => vec![Arg::Table(table), from, Arg::Rows, to],
+        };
+        self.call(&format!("flock_index_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(x.valid)
+    }
+
+    /// The input that holds the positions of a dictionary's entries.
+    fn memo(&mut self, input: u32, table: BlobId) -> u32 {
+        let memo = Memo { input: input as usize, table: table.0 as usize };
+        let m = self.memos.iter().position(|m| *m == memo).unwrap_or_else(|| {
+            self.memos.push(memo);
+            self.memos.len() - 1
+        });
+        self.inputs[self.inputs.len() - 1] + m as u32
+    }
+
+    fn cast_to_text(&mut self, id: NodeId) -> Result<Place, String> {
+        let from = self.graph().node(id).args[0];
+        let (x, t, data) = (self.place(from)?, self.ty(from), self.target(id));
+        let (from, to) = (Arg::Column(x.data, true), Arg::Column(data, true));
+        match t.dtype {
+            DType::I64 => self.call("flock_text_of_i64", vec![Arg::Arena, from, Arg::Rows, to], t.width)?,
+            _ => self.call("flock_text_of_bool", vec![from, Arg::Rows, to], t.width)?,
+        }
+        Ok(Place { data, valid: x.valid })
+    }
+
+    /// Copies what does not lie in its place already.
+    fn concat(&mut self, id: NodeId) -> Result<Place, String> {
+        let (data, valid) = (self.target(id), self.target_valid(id));
+        let mut column = 0;
+        for a in &self.graph().node(id).args {
+            let (t, to, there) = (self.ty(*a), data.skip(column), valid.map(|v| v.skip(column)));
+            column += t.width;
+            if self.is_leaf(*a) {
+                self.loop_to(*a, vec![*a], Place { data: to, valid: own(there) })?;
+                continue;
+            }
+            let x = self.place(*a)?;
+            if x.data != to {
+                self.copy(x.data, true, to, t.width)?;
+            }
+            match (there, x.valid) {
+                (Some(to), None) => self.steps.push(Step::Ones { to, columns: t.width }),
+                (Some(to), Some(from)) if from.view != to || !(from.wide || t.width == 1) => {
+                    self.copy(from.view, from.wide, to, t.width)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(Place { data, valid: own(valid) })
+    }
+
+    fn copy(&mut self, from: View, steps: bool, to: View, columns: u32) -> Result<(), String> {
+        let args = vec![Arg::Column(from, steps), Arg::Column(to, true), Arg::RowBytes(from.size)];
+        self.call("flock_copy", args, columns)
+    }
+
+    /// Columns that follow one another are a view; others are copied, runs of them at a time.
+    fn take(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (x, width) = (self.place(args[0])?, self.ty(args[0]).width);
+        let (_, table) = self.table(args[1])?;
+        let columns = table.as_i64().unwrap_or_default().iter().map(|j| u32::try_from(*j).ok().filter(|j| *j < width));
+        let columns: Vec<u32> = columns.collect::<Option<_>>().ok_or("a column that does not exist")?;
+        let first = *columns.first().ok_or("no columns")?;
+        if columns.windows(2).all(|w| w[0] + 1 == w[1]) {
+            return Ok(Place { data: x.data.skip(first), valid: x.valid.map(|v| v.skip(first)) });
+        }
+        let data = self.target(id);
+        for (k, j) in columns.iter().enumerate() {
+            self.copy(x.data.skip(*j), true, data.skip(k as u32), 1)?;
+        }
+        let Some(from) = x.valid.filter(|v| v.wide) else { return Ok(Place { data, valid: x.valid }) };
+        let to = self.fresh(1, columns.len() as u32);
+        for (k, j) in columns.iter().enumerate() {
+            self.copy(from.view.skip(*j), true, to.skip(k as u32), 1)?;
+        }
+        Ok(Place { data, valid: own(Some(to)) })
+    }
+
+    /// The validity of what needs every column of a frame.
+    fn every_column(&mut self, x: NodeId) -> Result<Option<Valid>, String> {
+        let (valid, width) = (self.place(x)?.valid, self.ty(x).width);
+        let Some(v) = valid else { return Ok(None) };
+        if !v.wide || width == 1 {
+            return Ok(Some(Valid { wide: false, ..v }));
+        }
+        let to = self.fresh(1, 1);
+        let args = vec![Arg::Column(v.view, false), Arg::Stride, word(width), Arg::Rows, Arg::Column(to, false)];
+        self.call("flock_valid_all", args, 1)?;
+        Ok(Some(Valid { view: to, wide: false }))
+    }
+
+    fn reduce(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let x = node.args[0];
+        let (t, data) = (self.ty(x), self.target(id));
+        let valid = self.every_column(x)?;
+        let name = match node.op {
+            Op::Sum => "row_sum",
+            Op::RowMin => "row_min",
+            Op::RowMax => "row_max",
+            _ => "argmax",
+        };
+        let from = Arg::Column(self.place(x)?.data, false);
+        let mut args = vec![from, Arg::Stride, word(t.width), Arg::Rows, Arg::Column(data, false)];
+        let mut valid = valid;
+        if t.dtype == DType::I64 {
+            // A sum that overflows clears its validity, which the operand must keep.
+            let to = self.fresh(1, 1);
+            match valid {
+                Some(v) => self.copy(v.view, false, to, 1)?,
+                None => self.steps.push(Step::Ones { to, columns: 1 }),
+            }
+            args.push(Arg::Column(to, false));
+            valid = Some(Valid { view: to, wide: false });
+        }
+        self.call(&format!("flock_{name}_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid })
+    }
+
+    fn quantify(&mut self, id: NodeId, name: &str) -> Result<Place, String> {
+        let x = self.graph().node(id).args[0];
+        let (place, width, data) = (self.place(x)?, self.ty(x).width, self.target(id));
+        // Where all columns are missing together, the result is missing with them.
+        let wide = place.valid.filter(|v| v.wide && width > 1);
+        let own_valid = wide.map(|_| self.fresh(1, 1));
+        let valid = wide.map_or(Arg::Null, |v| Arg::Column(v.view, false));
+        let from = Arg::Column(place.data, false);
+        let args = vec![from, valid, Arg::Stride, word(width), Arg::Rows, Arg::Column(data, false), column(own_valid)];
+        self.call(name, args, 1)?;
+        let valid = own_valid.map(|view| Valid { view, wide: false });
+        Ok(Place { data, valid: valid.or(place.valid.map(|v| Valid { wide: false, ..v })) })
+    }
+
+    fn whole_row(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let x = node.args[0];
+        let (t, data) = (self.ty(id), self.target(id));
+        let valid = self.every_column(x)?;
+        let mut args = vec![Arg::Column(self.place(x)?.data, false), Arg::Stride, word(t.width), Arg::Rows];
+        let name = match node.attr {
+            Attr::Word(w) => {
+                args.push(Arg::Word(match w {
+                    Word::L1 => 1,
+                    Word::L2 => 2,
+                    Word::Max | Word::Left | Word::Right => 0,
+                }));
+                "normalize"
+            }
+            _ => "softmax",
+        };
+        args.push(Arg::Column(data, false));
+        self.call(&format!("flock_{name}_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid })
+    }
+
+    fn linear(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (w, b) = (self.table(args[1])?, self.table(args[2])?);
+        let table = self.constants.linear(w, b)?;
+        let (t, data) = (self.ty(id), self.target(id));
+        let valid = self.every_column(args[0])?;
+        let x = Arg::Column(self.place(args[0])?.data, false);
+        let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
+        self.call(&format!("flock_linear_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid })
+    }
+
+    fn lookup(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (constant, table) = self.table(args[1])?;
+        let table = self.constants.table(constant, table)?;
+        let (index, t, data) = (self.place(args[0])?, self.ty(id), self.target(id));
+        let index_data = Arg::Column(index.data, false);
+        let args = vec![Arg::Table(table), index_data, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
+        self.call(&format!("flock_lookup_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid: index.valid.map(|v| Valid { wide: false, ..v }) })
+    }
+
+    fn one_hot(&mut self, id: NodeId) -> Result<Place, String> {
+        let index = self.place(self.graph().node(id).args[0])?;
+        let (t, data) = (self.ty(id), self.target(id));
+        let from = Arg::Column(index.data, false);
+        let args = vec![from, Arg::Stride, word(t.width), Arg::Rows, Arg::Column(data, false)];
+        self.call(&format!("flock_one_hot_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid: index.valid.map(|v| Valid { wide: false, ..v }) })
+    }
+
+    fn bucketize(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let (constant, edges) = self.table(node.args[1])?;
+        let table = self.constants.edges(constant, edges, node.attr == Attr::Word(Word::Right))?;
+        let (x, t, data) = (self.place(node.args[0])?, self.ty(node.args[0]), self.target(id));
+        let args = vec![Arg::Table(table), Arg::Column(x.data, true), Arg::Rows, Arg::Column(data, true)];
+        self.call(&format!("flock_bucketize_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: x.valid })
+    }
+
+    fn trees(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (constant, ensemble) = self.ensemble(args[1])?;
+        if !self.options.trees.as_code(ensemble) {
+            return self.walk(id, "flock_trees");
+        }
+        let leaves = self.constants.leaves(constant, ensemble)?;
+        let valid = self.every_column(args[0])?;
+        let (x, out) = (self.place(args[0])?.data, self.target(id));
+        self.steps.push(Step::Trees(TreeCode { ensemble: constant, leaves, x, out }));
+        Ok(Place { data: out, valid })
+    }
+
+    fn leaves(&mut self, id: NodeId) -> Result<Place, String> {
+        self.walk(id, "flock_leaves")
+    }
+
+    /// An ensemble as data.
+    fn walk(&mut self, id: NodeId, kernel: &str) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (constant, ensemble) = self.ensemble(args[1])?;
+        let (table, work) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
+        let valid = self.every_column(args[0])?;
+        let data = self.target(id);
+        let work = match u32::try_from(work).map_err(|_| "the kernel needs too much memory")? {
+            0 => Arg::Null,
+            bytes => Arg::Column(self.fresh(1, bytes), false),
+        };
+        let x = Arg::Column(self.place(args[0])?.data, false);
+        let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false), work];
+        self.call(kernel, args, 1)?;
+        Ok(Place { data, valid })
+    }
+}
+
+fn word(n: u32) -> Arg {
+    Arg::Word(i64::from(n))
+}
+
+fn column(view: Option<View>) -> Arg {
+    view.map_or(Arg::Null, |v| Arg::Column(v, true))
+}
+
+fn own(view: Option<View>) -> Option<Valid> {
+    view.map(|view| Valid { view, wide: true })
+}

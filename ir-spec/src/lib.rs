@@ -7,6 +7,7 @@
 pub mod constant;
 pub mod diagnostic;
 pub mod eval;
+pub mod expand;
 pub mod frame;
 pub mod graph;
 pub mod module;

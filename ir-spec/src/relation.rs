@@ -325,6 +325,23 @@ impl Rel {
     }
 }
 
+impl Rel {
+    /// Replaces every frame that the relation evaluates.
+    pub fn map_frames(&mut self, mut f: impl FnMut(NodeId) -> NodeId) {
+        match self {
+            Rel::Filter { predicate, .. } => *predicate = f(*predicate),
+            Rel::Project { items, .. } => items.iter_mut().for_each(|(_, n)| *n = f(*n)),
+            Rel::Join { on, .. } => on.iter_mut().for_each(|n| *n = f(*n)),
+            Rel::Aggregate { keys, aggregates, .. } => {
+                keys.iter_mut().for_each(|(_, n)| *n = f(*n));
+                aggregates.iter_mut().filter_map(|a| a.arg.as_mut()).for_each(|n| *n = f(*n));
+            }
+            Rel::Sort { keys, .. } => keys.iter_mut().for_each(|k| k.key = f(k.key)),
+            Rel::Scan { .. } | Rel::Limit { .. } | Rel::Distinct { .. } | Rel::Union { .. } | Rel::Opaque { .. } => {}
+        }
+    }
+}
+
 /// A query: relations in topological order over one graph of frames.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -372,5 +389,24 @@ impl Query {
             }
         }
         columns
+    }
+
+    /// The same query over another graph, where `became` says which node each node is there; None where a relation
+    /// evaluates a node that is not.
+    pub fn with_graph(&self, graph: Graph, became: &[Option<NodeId>]) -> Option<Query> {
+        let new = |n: NodeId| became.get(n.index()).copied().flatten();
+        let known = self.rels.iter().flat_map(Rel::frames).all(|n| new(n).is_some());
+        let mut rels = self.rels.clone();
+        rels.iter_mut().for_each(|rel| rel.map_frames(|n| new(n).unwrap_or(n)));
+        known.then(|| Query { name: self.name.clone(), graph, rels, root: self.root })
+    }
+
+    /// The same query without nodes that no relation evaluates.
+    #[must_use]
+    pub fn without_dead_nodes(&self) -> Query {
+        let live = self.graph.reachable(self.rels.iter().flat_map(Rel::frames));
+        let copy = |g: &mut Graph, _: NodeId, n: &crate::Node, args: &[NodeId]| g.add_like(n, args);
+        let rebuilt = Graph::rebuild::<crate::TypeError>(&self.graph, &live, copy);
+        rebuilt.ok().and_then(|(graph, became)| self.with_graph(graph, &became)).unwrap_or_else(|| self.clone())
     }
 }

@@ -62,16 +62,17 @@ fn bucketize_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     Ok(Type::Frame(t.with_dtype(DType::I64)))
 }
 
-#[derive(PartialEq, Eq, Hash)]
-enum Key {
+/// An element as a key of a hash table.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
     Bool(bool),
     I64(i64),
     Bits(u64),
     Str(Arc<str>),
 }
 
-/// Equal keys are equal values: -0 is 0, and every NaN is one.
-fn key(x: Scalar) -> Option<Key> {
+/// Equal keys are equal values: -0 is 0, and every NaN is one. None for null.
+pub(crate) fn key(x: Scalar) -> Option<Key> {
     let bits = |x: f64| Key::Bits(if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() });
     Some(match x {
         Scalar::Null => return None,

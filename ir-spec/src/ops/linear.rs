@@ -1,5 +1,6 @@
 //! Linear maps.
 
+use super::apply::Element;
 use super::{Apply, Attr, frame, ops, require, table};
 use crate::frame::{Frame, Scalar};
 use crate::types::Type;
@@ -19,21 +20,31 @@ fn linear_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 }
 
 fn linear(c: &Apply<'_>) -> Frame {
-    let (x, w, b) = (c.frame(0), c.frame(1), c.frame(2));
-    c.each(|r, j| {
-        let mut f64_sum = 0.0;
-        let mut f32_sum = 0.0f32;
+    typed::<f64>(c).or_else(|| typed::<f32>(c)).unwrap_or_else(|| c.each(|_, _| Scalar::Null))
+}
+
+/// Output by output and term by term over all rows: the order of additions within an element is that of the record.
+fn typed<T>(c: &Apply<'_>) -> Option<Frame>
+where
+    T: Element + Copy + std::ops::Add<Output = T> + std::ops::Mul<Output = T>,
+{
+    let (x, w) = (c.frame(0), c.frame(1));
+    let (xs, ws, bs) = (T::of(&x.data)?, T::of(&w.data)?, T::of(&c.frame(2).data)?);
+    let mut out = Vec::with_capacity(c.rows * w.width);
+    for j in 0..w.width {
+        let mut sum = vec![T::default(); c.rows];
         for k in 0..x.width {
-            match (c.at(0, r, k), w.get(k, j)) {
-                (Scalar::F64(a), Scalar::F64(b)) => f64_sum += a * b,
-                (Scalar::F32(a), Scalar::F32(b)) => f32_sum += a * b,
-                _ => return Scalar::Null,
+            let weight = ws[j * w.rows + k];
+            match &xs[k * x.rows..(k + 1) * x.rows] {
+                xs if xs.len() == c.rows => sum.iter_mut().zip(xs).for_each(|(s, x)| *s = *s + *x * weight),
+                xs => sum.iter_mut().for_each(|s| *s = *s + xs[0] * weight),
             }
         }
-        match b.get_flat(j) {
-            Scalar::F64(b) => Scalar::F64(f64_sum + b),
-            Scalar::F32(b) => Scalar::F32(f32_sum + b),
-            _ => Scalar::Null,
-        }
-    })
+        out.extend(sum.into_iter().map(|s| s + bs[j]));
+    }
+    let valid = x.valid.as_ref().map(|valid| {
+        let row = |r: usize| (0..x.width).all(|k| valid[x.broadcast_index(r, k)]);
+        (0..c.rows).map(row).collect::<Vec<_>>().repeat(w.width)
+    });
+    Some(Frame { rows: c.rows, width: w.width, data: T::wrap(out), valid })
 }

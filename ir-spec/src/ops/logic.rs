@@ -1,7 +1,11 @@
 //! Comparison, three-valued logic, null tests, choice and cast.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::apply::Element;
+use super::category::{Key, key};
 use super::{Apply, Attr, AttrKind, common_width, frame, ops, require, same};
 use crate::frame::{Frame, Scalar};
 use crate::types::{DType, FrameType, Type};
@@ -26,17 +30,17 @@ ops! {
     /// Negation.
     NOT = "not"("a") { shape "bool [n,k] -> bool [n,k]", nulls Strict, exact Bits, source "SQL:2016 6.39", infer logic, eval not }
     /// Whether the element is null. NaN is not.
-    IS_NULL = "is_null"("a") { shape "[n,k] -> bool [n,k]", nulls Never, exact Bits, source "SQL:2016 8.8", infer test, eval |c| c.each(|r, k| Scalar::Bool(c.at(0, r, k) == Scalar::Null)) }
+    IS_NULL = "is_null"("a") { shape "[n,k] -> bool [n,k]", nulls Never, exact Bits, source "SQL:2016 8.8", infer test, eval is_null }
     /// Whether the element is NaN.
     IS_NAN = "is_nan"("a") { shape "floats [n,k] -> bool [n,k]", nulls Strict, exact Bits, source "IEEE 754-2019 5.7.2", infer float_test, eval is_nan }
     /// Whether the element equals one of the constant's. NaN equals nothing.
     IN_SET = "in_set"("a", "set") { shape "[n,k], constant 1 x m of the same dtype -> bool [n,k]", nulls Strict, exact Bits, source "SQL:2016 8.4", infer in_set_type, eval in_set }
     /// a where the condition is true, b where it is false or null.
-    SELECT = "select"("condition", "a", "b") { shape "bool [n,k] [n,k] [n,k] -> [n,k]; width 1 repeats", nulls Own, exact Bits, source "SQL:2016 6.12 (searched CASE)", infer select_type, eval |c| c.each(|r, k| c.at(if c.at(0, r, k) == Scalar::Bool(true) { 1 } else { 2 }, r, k)) }
+    SELECT = "select"("condition", "a", "b") { shape "bool [n,k] [n,k] [n,k] -> [n,k]; width 1 repeats", nulls Own, exact Bits, source "SQL:2016 6.12 (searched CASE)", infer select_type, eval select }
     /// a where it is not null, else b.
-    COALESCE = "coalesce"("a", "b") { shape "[n,k] [n,k] -> [n,k]; width 1 repeats", nulls Own, exact Bits, source "SQL:2016 6.12", infer coalesce_type, eval |c| c.each(|r, k| match c.at(0, r, k) { Scalar::Null => c.at(1, r, k), x => x }) }
+    COALESCE = "coalesce"("a", "b") { shape "[n,k] [n,k] -> [n,k]; width 1 repeats", nulls Own, exact Bits, source "SQL:2016 6.12", infer coalesce_type, eval coalesce }
     /// x where the condition is true, null elsewhere: a row that the library would refuse.
-    GUARD = "guard"("condition", "x") { shape "bool [n,1] [n,k] -> nullable [n,k]", nulls Own, exact Bits, source "Flock", infer guard_type, eval |c| c.each(|r, k| if c.at(0, r, 0) == Scalar::Bool(true) { c.at(1, r, k) } else { Scalar::Null }) }
+    GUARD = "guard"("condition", "x") { shape "bool [n,1] [n,k] -> nullable [n,k]", nulls Own, exact Bits, source "Flock", infer guard_type, eval guard }
     /// To another dtype. Floats round to nearest even; integers and truth values become floats; a float becomes the
     /// integer towards zero, null where there is none; numbers are true where they are not 0. Text casts from bool
     /// ("True", "False") and i64 only.
@@ -109,20 +113,16 @@ fn cast_type(attr: &Attr, args: &[Type]) -> Result<Type, String> {
     Ok(Type::Frame(t))
 }
 
-/// The order of two elements of one dtype; None with NaN. The outer None where either is null.
-fn order(a: &Scalar, b: &Scalar) -> Option<Option<Ordering>> {
-    Some(match (a, b) {
-        (Scalar::Bool(a), Scalar::Bool(b)) => Some(a.cmp(b)),
-        (Scalar::I64(a), Scalar::I64(b)) => Some(a.cmp(b)),
-        (Scalar::F32(a), Scalar::F32(b)) => a.partial_cmp(b),
-        (Scalar::F64(a), Scalar::F64(b)) => a.partial_cmp(b),
-        (Scalar::Str(a), Scalar::Str(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
-        _ => return None,
-    })
-}
-
 fn ordered(c: &Apply<'_>, holds: impl Fn(Option<Ordering>) -> bool) -> Frame {
-    c.each(|r, k| order(&c.at(0, r, k), &c.at(1, r, k)).map_or(Scalar::Null, |o| Scalar::Bool(holds(o))))
+    fn typed<T: Element + PartialOrd>(c: &Apply<'_>, holds: &impl Fn(Option<Ordering>) -> bool) -> Option<Frame> {
+        c.zip(|a: &T, b: &T| holds(a.partial_cmp(b)))
+    }
+    typed::<f64>(c, &holds)
+        .or_else(|| typed::<f32>(c, &holds))
+        .or_else(|| typed::<i64>(c, &holds))
+        .or_else(|| typed::<Arc<str>>(c, &holds))
+        .or_else(|| typed::<bool>(c, &holds))
+        .unwrap_or_else(|| c.each(|_, _| Scalar::Null))
 }
 
 /// `and` absorbs false, `or` absorbs true.
@@ -141,27 +141,54 @@ fn kleene(c: &Apply<'_>, absorbing: bool) -> Frame {
 }
 
 fn not(c: &Apply<'_>) -> Frame {
-    c.each(|r, k| if let Scalar::Bool(x) = c.at(0, r, k) { Scalar::Bool(!x) } else { Scalar::Null })
+    c.map(|x: &bool| !x).unwrap_or_else(|| c.each(|_, _| Scalar::Null))
+}
+
+fn is_null(c: &Apply<'_>) -> Frame {
+    let x = c.frame(0);
+    c.each(|r, k| Scalar::Bool(x.is_null_flat(x.broadcast_index(r, k))))
 }
 
 fn is_nan(c: &Apply<'_>) -> Frame {
-    c.each(|r, k| match c.at(0, r, k) {
-        Scalar::F32(x) => Scalar::Bool(x.is_nan()),
-        Scalar::F64(x) => Scalar::Bool(x.is_nan()),
-        _ => Scalar::Null,
-    })
+    c.map(|x: &f64| x.is_nan()).or_else(|| c.map(|x: &f32| x.is_nan())).unwrap_or_else(|| c.each(|_, _| Scalar::Null))
 }
 
 fn in_set(c: &Apply<'_>) -> Frame {
     let set = c.frame(1);
+    let members: HashSet<Key> = (0..set.len()).filter_map(|i| key(set.get_flat(i))).collect();
     c.each(|r, k| match c.at(0, r, k) {
         Scalar::Null => Scalar::Null,
-        x => Scalar::Bool((0..set.len()).any(|i| order(&x, &set.get_flat(i)) == Some(Some(Ordering::Equal)))),
+        Scalar::F32(x) if x.is_nan() => Scalar::Bool(false),
+        Scalar::F64(x) if x.is_nan() => Scalar::Bool(false),
+        x => Scalar::Bool(key(x).is_some_and(|x| members.contains(&x))),
     })
 }
 
+fn select(c: &Apply<'_>) -> Frame {
+    let (holds, a, b) = (c.is_true(0), c.frame(1), c.frame(2));
+    c.pick(|r, k| Some(if holds(r, k) { (1, a.broadcast_index(r, k)) } else { (2, b.broadcast_index(r, k)) }))
+}
+
+fn coalesce(c: &Apply<'_>) -> Frame {
+    let (a, b) = (c.frame(0), c.frame(1));
+    c.pick(|r, k| {
+        let at = a.broadcast_index(r, k);
+        Some(if a.is_null_flat(at) { (1, b.broadcast_index(r, k)) } else { (0, at) })
+    })
+}
+
+fn guard(c: &Apply<'_>) -> Frame {
+    let (holds, x) = (c.is_true(0), c.frame(1));
+    c.pick(|r, k| holds(r, 0).then(|| (1, x.broadcast_index(r, k))))
+}
+
 fn cast(c: &Apply<'_>) -> Frame {
-    c.each(|r, k| cast_scalar(c.at(0, r, k), c.out.dtype))
+    let typed = match c.out.dtype {
+        DType::F64 => c.map(|x: &f64| *x).or_else(|| c.map(|x: &i64| *x as f64)).or_else(|| c.map(|x: &f32| f64::from(*x))),
+        DType::F32 => c.map(|x: &f64| *x as f32).or_else(|| c.map(|x: &i64| *x as f32)),
+        _ => None,
+    };
+    typed.unwrap_or_else(|| c.each(|r, k| cast_scalar(c.at(0, r, k), c.out.dtype)))
 }
 
 /// One element to another dtype.

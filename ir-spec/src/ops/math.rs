@@ -69,19 +69,19 @@ fn arith(
     f: impl Fn(f32, f32) -> f32,
     d: impl Fn(f64, f64) -> f64,
 ) -> Frame {
-    c.each(|r, k| match (c.at(0, r, k), c.at(1, r, k)) {
-        (Scalar::I64(a), Scalar::I64(b)) => i(a, b).map_or(Scalar::Null, Scalar::I64),
-        (Scalar::F32(a), Scalar::F32(b)) => Scalar::F32(f(a, b)),
-        (Scalar::F64(a), Scalar::F64(b)) => Scalar::F64(d(a, b)),
-        _ => Scalar::Null,
+    c.zip(|a, b| d(*a, *b)).or_else(|| c.zip(|a, b| f(*a, *b))).unwrap_or_else(|| {
+        c.each(|r, k| match (c.at(0, r, k), c.at(1, r, k)) {
+            (Scalar::I64(a), Scalar::I64(b)) => i(a, b).map_or(Scalar::Null, Scalar::I64),
+            _ => Scalar::Null,
+        })
     })
 }
 
 fn unary(c: &Apply<'_>, i: impl Fn(i64) -> Option<i64>, f: impl Fn(f32) -> f32, d: impl Fn(f64) -> f64) -> Frame {
-    c.each(|r, k| match c.at(0, r, k) {
-        Scalar::I64(a) => i(a).map_or(Scalar::Null, Scalar::I64),
-        Scalar::F32(a) => Scalar::F32(f(a)),
-        Scalar::F64(a) => Scalar::F64(d(a)),
-        _ => Scalar::Null,
+    c.map(|a| d(*a)).or_else(|| c.map(|a| f(*a))).unwrap_or_else(|| {
+        c.each(|r, k| match c.at(0, r, k) {
+            Scalar::I64(a) => i(a).map_or(Scalar::Null, Scalar::I64),
+            _ => Scalar::Null,
+        })
     })
 }

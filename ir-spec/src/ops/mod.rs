@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use crate::constant::ConstId;
-use crate::frame::{Frame, Scalar};
-use crate::trees::TreeEnsemble;
+use crate::frame::Frame;
 use crate::types::{DType, FrameType, MAX_WIDTH, Type};
 
+pub mod apply;
 pub mod category;
 pub mod composite;
 pub mod leaf;
@@ -20,6 +20,7 @@ pub mod row;
 pub mod shape;
 pub mod tree;
 
+pub use apply::{Apply, Arg};
 pub use composite::Composite;
 
 /// The id of a relational column, unique in its module.
@@ -164,48 +165,6 @@ pub enum Exactness {
     Bits,
     /// Equal up to rounding: engines may sum in another order or use another libm.
     Reals,
-}
-
-/// An operand as a value.
-#[derive(Clone, Copy)]
-pub enum Arg<'a> {
-    /// Rows of data, or one row that repeats, or a constant table.
-    Frame(&'a Frame),
-    /// A tree ensemble.
-    Trees(&'a TreeEnsemble),
-}
-
-/// One application of an operator, for the reference evaluation.
-pub struct Apply<'a> {
-    /// Rows of data.
-    pub rows: usize,
-    /// The attribute.
-    pub attr: &'a Attr,
-    /// The operands; the verifier has accepted their types.
-    pub args: &'a [Arg<'a>],
-    /// The type of the result.
-    pub out: FrameType,
-}
-
-impl<'a> Apply<'a> {
-    /// Operand `i` as a frame. Panics where it is an ensemble, which the verifier excludes.
-    pub fn frame(&self, i: usize) -> &'a Frame {
-        match self.args[i] {
-            Arg::Frame(f) => f,
-            Arg::Trees(_) => panic!("operand {i} is an ensemble"),
-        }
-    }
-
-    /// The element of operand `i` at (row, column), where one row or one column repeats.
-    pub fn at(&self, i: usize, row: usize, column: usize) -> Scalar {
-        let f = self.frame(i);
-        f.get_flat(f.broadcast_index(row, column))
-    }
-
-    /// The result, element by element; null where `f` says so.
-    pub fn each(&self, f: impl FnMut(usize, usize) -> Scalar) -> Frame {
-        Frame::from_fn(self.rows, self.out, f)
-    }
 }
 
 /// The meaning of an operator.

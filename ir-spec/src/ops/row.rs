@@ -40,21 +40,6 @@ fn bool_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     Ok(Type::Frame(require(t, t.dtype == DType::Bool, "bool")?.with_width(1)))
 }
 
-/// The row as f64, or None where an element is null. f32 passes through exactly.
-fn row(c: &Apply<'_>, r: usize) -> Option<Vec<f64>> {
-    (0..c.frame(0).width)
-        .map(|k| match c.at(0, r, k) {
-            Scalar::F32(x) => Some(f64::from(x)),
-            Scalar::F64(x) => Some(x),
-            _ => None,
-        })
-        .collect()
-}
-
-fn float(dtype: DType, x: f64) -> Scalar {
-    if dtype == DType::F32 { Scalar::F32(x as f32) } else { Scalar::F64(x) }
-}
-
 fn round(dtype: DType, x: f64) -> f64 {
     if dtype == DType::F32 { f64::from(x as f32) } else { x }
 }
@@ -72,14 +57,11 @@ fn sum(c: &Apply<'_>) -> Frame {
             total.map_or(Scalar::Null, Scalar::I64)
         });
     }
-    c.each(|r, _| match row(c, r) {
-        Some(xs) => float(c.out.dtype, xs.iter().fold(0.0, |a, x| round(c.out.dtype, a + x))),
-        None => Scalar::Null,
-    })
+    c.rows_to_rows(|xs, out| out[0] = xs.iter().fold(0.0, |a, x| round(c.out.dtype, a + x)))
 }
 
 fn reduce(c: &Apply<'_>, f: impl Fn(f64, f64) -> f64) -> Frame {
-    c.each(|r, _| row(c, r).and_then(|xs| xs.into_iter().reduce(&f)).map_or(Scalar::Null, |x| float(c.out.dtype, x)))
+    c.rows_to_rows(|xs, out| out[0] = xs.iter().copied().reduce(&f).unwrap_or(f64::NAN))
 }
 
 fn quantifier(c: &Apply<'_>, absorbing: bool) -> Frame {
@@ -97,48 +79,31 @@ fn quantifier(c: &Apply<'_>, absorbing: bool) -> Frame {
 }
 
 fn argmax(c: &Apply<'_>) -> Frame {
-    c.each(|r, _| match row(c, r) {
-        Some(xs) => {
-            let beats = |x: f64, best: f64| !best.is_nan() && (x > best || x.is_nan());
-            let best = xs.iter().enumerate().fold(0, |b, (k, x)| if beats(*x, xs[b]) { k } else { b });
-            Scalar::I64(best as i64)
-        }
-        None => Scalar::Null,
+    let beats = |x: f64, best: f64| !best.is_nan() && (x > best || x.is_nan());
+    // A column's index is below 2^24, exact as a double.
+    c.rows_to_rows(|xs, out| {
+        out[0] = xs.iter().enumerate().fold(0, |b, (k, x)| if beats(*x, xs[b]) { k } else { b }) as f64;
     })
-}
-
-/// Evaluates a function of whole rows.
-fn rows_to_rows(c: &Apply<'_>, f: impl Fn(&mut [f64])) -> Frame {
-    let rows: Vec<Option<Vec<f64>>> = (0..c.rows)
-        .map(|r| {
-            let mut xs = row(c, r)?;
-            f(&mut xs);
-            Some(xs)
-        })
-        .collect();
-    c.each(|r, k| rows[r].as_ref().map_or(Scalar::Null, |xs| float(c.out.dtype, xs[k])))
 }
 
 fn softmax(c: &Apply<'_>) -> Frame {
     let d = c.out.dtype;
-    rows_to_rows(c, |xs| {
+    c.rows_to_rows(|xs, out| {
         let top = xs.iter().copied().reduce(|a, b| if a >= b || a.is_nan() { a } else { b }).unwrap_or(0.0);
         xs.iter_mut().for_each(|x| *x = round(d, round(d, *x - top).exp()));
         let total = xs.iter().fold(0.0, |a, x| round(d, a + x));
-        xs.iter_mut().for_each(|x| *x /= total);
+        out.iter_mut().zip(xs).for_each(|(o, x)| *o = *x / total);
     })
 }
 
 fn normalize(c: &Apply<'_>) -> Frame {
     let d = c.out.dtype;
-    rows_to_rows(c, |xs| {
+    c.rows_to_rows(|xs, out| {
         let norm = match c.attr {
             Attr::Word(Word::L1) => xs.iter().fold(0.0, |a, x| round(d, a + x.abs())),
             Attr::Word(Word::L2) => round(d, xs.iter().fold(0.0, |a, x| round(d, a + round(d, x * x))).sqrt()),
             _ => xs.iter().fold(0.0, |a: f64, x| a.max(x.abs())),
         };
-        if norm != 0.0 {
-            xs.iter_mut().for_each(|x| *x /= norm);
-        }
+        out.iter_mut().zip(xs).for_each(|(o, x)| *o = if norm == 0.0 { *x } else { *x / norm });
     })
 }

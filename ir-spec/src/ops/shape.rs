@@ -1,7 +1,7 @@
 //! Columns put together, cut and permuted.
 
 use super::{Apply, Attr, AttrKind, frame, ops, table};
-use crate::frame::{Frame, Scalar};
+use crate::frame::Frame;
 use crate::types::{DType, Type};
 
 ops! {
@@ -29,9 +29,9 @@ fn concat_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 fn concat(c: &Apply<'_>) -> Frame {
     let columns: Vec<(usize, usize)> =
         (0..c.args.len()).flat_map(|i| (0..c.frame(i).width).map(move |j| (i, j))).collect();
-    c.each(|r, k| {
+    c.pick(|r, k| {
         let (i, j) = columns[k];
-        c.at(i, r, j)
+        Some((i, c.frame(i).broadcast_index(r, j)))
     })
 }
 
@@ -47,7 +47,7 @@ fn slice_type(attr: &Attr, args: &[Type]) -> Result<Type, String> {
 
 fn slice(c: &Apply<'_>) -> Frame {
     let first = if let Attr::Range { start, .. } = *c.attr { start as usize } else { 0 };
-    c.each(|r, k| c.at(0, r, first + k))
+    c.pick(|r, k| Some((0, c.frame(0).broadcast_index(r, first + k))))
 }
 
 fn take_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
@@ -59,8 +59,6 @@ fn take_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 }
 
 fn take(c: &Apply<'_>) -> Frame {
-    c.each(|r, k| match c.frame(1).get_flat(k) {
-        Scalar::I64(j) => c.at(0, r, j as usize),
-        _ => Scalar::Null,
-    })
+    let (x, columns) = (c.frame(0), c.frame(1).as_i64().unwrap_or(&[]));
+    c.pick(|r, k| Some((0, x.broadcast_index(r, columns[k] as usize))))
 }

@@ -1,7 +1,7 @@
 //! Tree ensembles.
 
 use super::{Apply, Arg, Attr, frame, ops, require};
-use crate::frame::{Frame, Scalar};
+use crate::frame::Frame;
 use crate::types::{DType, FrameType, Type};
 
 ops! {
@@ -31,40 +31,26 @@ fn leaves_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     Ok(Type::Frame(x.with_dtype(DType::I64).with_width(trees)))
 }
 
-/// Calls `f` with the row's values, or gives None where one of them is null.
-fn with_row<R>(c: &Apply<'_>, r: usize, f: impl FnOnce(&[f64]) -> R) -> Option<R> {
-    let xs: Option<Vec<f64>> = (0..c.frame(0).width)
-        .map(|k| match c.at(0, r, k) {
-            Scalar::F32(x) => Some(f64::from(x)),
-            Scalar::F64(x) => Some(x),
-            _ => None,
-        })
-        .collect();
-    xs.map(|xs| f(&xs))
-}
-
 fn trees(c: &Apply<'_>) -> Frame {
     let Arg::Trees(t) = c.args[1] else { panic!("operand 1 is a frame") };
-    let mut out = vec![0.0; t.outputs as usize];
-    let rows: Vec<Option<Vec<f64>>> = (0..c.rows)
-        .map(|r| {
-            with_row(c, r, |xs| {
-                t.score(|i| xs[i], &mut out);
-                out.clone()
-            })
-        })
-        .collect();
-    c.each(|r, k| match (&rows[r], c.out.dtype) {
-        (None, _) => Scalar::Null,
-        (Some(v), DType::F32) => Scalar::F32(v[k] as f32),
-        (Some(v), _) => Scalar::F64(v[k]),
+    c.rows_to_rows(|xs, out| {
+        round(t.input, xs);
+        t.score(|i| xs[i], out);
     })
 }
 
 fn leaves(c: &Apply<'_>) -> Frame {
     let Arg::Trees(t) = c.args[1] else { panic!("operand 1 is a frame") };
-    let rows: Vec<Option<Vec<i64>>> = (0..c.rows)
-        .map(|r| with_row(c, r, |xs| t.trees.iter().map(|tree| t.leaf(tree.root, |i| xs[i]) as i64).collect()))
-        .collect();
-    c.each(|r, k| rows[r].as_ref().map_or(Scalar::Null, |v| Scalar::I64(v[k])))
+    c.rows_to_rows(|xs, out| {
+        round(t.input, xs);
+        // A leaf's index is below 2^31, exact as a double.
+        out.iter_mut().zip(&t.trees).for_each(|(o, tree)| *o = t.leaf(tree.root, |i| xs[i]) as f64);
+    })
+}
+
+/// Once per row in place of once per test.
+fn round(input: DType, xs: &mut [f64]) {
+    if input == DType::F32 {
+        xs.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+    }
 }

@@ -1,0 +1,249 @@
+//! Ensembles where something is known of their features.
+
+use std::collections::HashMap;
+
+use flock_ir_spec::{Child, DType, Test, Tree, TreeEnsemble, TreeNode};
+
+use crate::domain::{Domain, Ranges, key};
+
+/// The values for which a test holds.
+fn region(test: Test, threshold: f64) -> Ranges {
+    let k = key(threshold);
+    let all = (key(f64::NEG_INFINITY), key(f64::INFINITY));
+    match test {
+        Test::Le => Ranges::one(all.0, k),
+        Test::Lt => Ranges::one(all.0, k - 1),
+        Test::Ge => Ranges::one(k, all.1),
+        Test::Gt => Ranges::one(k + 1, all.1),
+        Test::Eq => Ranges::one(k, k),
+        Test::Ne => Ranges::new(vec![(all.0, k - 1), (k + 1, all.1)]),
+    }
+}
+
+/// The domain of a feature to the left and to the right of a node.
+fn split(node: &TreeNode, d: &Domain) -> (Domain, Domain) {
+    let (ranges, inside) = (d.ranges(), region(node.test, node.threshold));
+    let side = |r: Ranges, nan: bool| Domain::numbers(d.dtype, r).with_nan(nan);
+    (
+        side(ranges.meet(&inside), d.nan && node.missing_left),
+        side(ranges.minus(&inside), d.nan && !node.missing_left),
+    )
+}
+
+/// Copies what can be reached into a new ensemble.
+struct Pruner<'t> {
+    old: &'t TreeEnsemble,
+    new: TreeEnsemble,
+    domains: Vec<Domain>,
+    leaves: HashMap<(usize, usize), Child>,
+    visits: usize,
+}
+
+/// A place in the walk: look at a child and put the result there, or leave a narrowed feature.
+enum Work {
+    Visit(Child, Slot, usize),
+    Restore(u32, Domain),
+}
+
+/// Where a child is written.
+#[derive(Clone, Copy)]
+enum Slot {
+    Root(usize),
+    Left(usize),
+    Right(usize),
+}
+
+impl Pruner<'_> {
+    /// The leaf, copied once.
+    fn leaf(&mut self, leaf: usize, len: usize) -> Child {
+        let (old, new) = (self.old, &mut self.new);
+        *self.leaves.entry((leaf, len)).or_insert_with(|| {
+            let start = old.leaves[leaf] as usize;
+            new.leaves.push(new.values.len() as u32);
+            new.values.extend_from_slice(&old.values[start..start + len]);
+            Child::leaf(new.leaves.len() as u32 - 1)
+        })
+    }
+
+    fn put(&mut self, slot: Slot, child: Child) {
+        match slot {
+            Slot::Root(t) => self.new.trees[t].root = child,
+            Slot::Left(n) => self.new.nodes[n].left = child,
+            Slot::Right(n) => self.new.nodes[n].right = child,
+        }
+    }
+
+    /// Walks one tree. None where it visits more nodes than there are: subtrees are shared, and copies could explode.
+    fn tree(&mut self, index: usize, tree: &Tree) -> Option<()> {
+        let len = if tree.target.is_some() { 1 } else { self.old.outputs as usize };
+        self.new.trees.push(*tree);
+        let mut work = vec![Work::Visit(tree.root, Slot::Root(index), len)];
+        while let Some(next) = work.pop() {
+            let (child, slot, len) = match next {
+                Work::Restore(feature, domain) => {
+                    self.domains[feature as usize] = domain;
+                    continue;
+                }
+                Work::Visit(child, slot, len) => (child, slot, len),
+            };
+            let Some(n) = child.as_node() else {
+                let leaf = self.leaf(child.as_leaf()?, len);
+                self.put(slot, leaf);
+                continue;
+            };
+            self.visits += 1;
+            if self.visits > self.old.nodes.len() {
+                return None;
+            }
+            let node = self.old.nodes[n];
+            let before = self.domains[node.feature as usize].clone();
+            let (left, right) = split(&node, &before);
+            let go = |work: &mut Vec<Work>, child: Child, domain: Domain, slot: Slot| {
+                work.push(Work::Restore(node.feature, before.clone()));
+                work.push(Work::Visit(child, slot, len));
+                work.push(Work::Restore(node.feature, domain));
+            };
+            match (left.is_empty(), right.is_empty()) {
+                (false, true) => go(&mut work, node.left, left, slot),
+                (true, false) => go(&mut work, node.right, right, slot),
+                // Nothing reaches a node that nothing can leave: either side will do.
+                (true, true) => work.push(Work::Visit(node.left, slot, len)),
+                (false, false) => {
+                    let here = self.new.nodes.len();
+                    self.new.nodes.push(node);
+                    self.put(slot, Child::node(here as u32));
+                    go(&mut work, node.right, right, Slot::Right(here));
+                    go(&mut work, node.left, left, Slot::Left(here));
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// The ensemble without what rows of these features (after rounding) cannot reach; None where all can be reached.
+pub fn prune(t: &TreeEnsemble, features: &[Domain]) -> Option<TreeEnsemble> {
+    let new = TreeEnsemble {
+        features: t.features,
+        outputs: t.outputs,
+        input: t.input,
+        sum: t.sum,
+        base: t.base.clone(),
+        trees: Vec::with_capacity(t.trees.len()),
+        nodes: Vec::new(),
+        leaves: Vec::new(),
+        values: Vec::new(),
+    };
+    let mut pruner = Pruner { old: t, new, domains: features.to_vec(), leaves: HashMap::new(), visits: 0 };
+    for (i, tree) in t.trees.iter().enumerate() {
+        pruner.tree(i, tree)?;
+    }
+    let mut new = pruner.new;
+    merge_equal_leaves(&mut new);
+    fold_leading_leaves(&mut new);
+    (new.nodes.len() < t.nodes.len() || new.trees.len() < t.trees.len()).then_some(new)
+}
+
+/// A node both sides of which give the same bits is not needed.
+fn merge_equal_leaves(t: &mut TreeEnsemble) {
+    let mut wide = vec![false; t.nodes.len()];
+    t.trees.iter().filter(|t| t.target.is_none()).filter_map(|t| t.root.as_node()).for_each(|n| wide[n] = true);
+    for i in 0..t.nodes.len() {
+        let children = [t.nodes[i].left, t.nodes[i].right];
+        children.into_iter().filter_map(Child::as_node).for_each(|c| wide[c] |= wide[i]);
+    }
+    let mut becomes: Vec<Child> = (0..t.nodes.len() as u32).map(Child::node).collect();
+    let resolve = |becomes: &[Child], c: Child| c.as_node().map_or(c, |n| becomes[n]);
+    for i in (0..t.nodes.len()).rev() {
+        let (left, right) = (resolve(&becomes, t.nodes[i].left), resolve(&becomes, t.nodes[i].right));
+        (t.nodes[i].left, t.nodes[i].right) = (left, right);
+        let len = if wide[i] { t.outputs as usize } else { 1 };
+        let bits = |leaf: usize| t.values[t.leaves[leaf] as usize..][..len].iter().map(|v| v.to_bits());
+        if let (Some(a), Some(b)) = (left.as_leaf(), right.as_leaf())
+            && bits(a).eq(bits(b))
+        {
+            becomes[i] = left;
+        }
+    }
+    let mut index = vec![0u32; t.nodes.len()];
+    let mut nodes = Vec::with_capacity(t.nodes.len());
+    // A node is kept where it stands for itself and its parent is kept; parents come first.
+    let mut kept = vec![false; t.nodes.len()];
+    for tree in &mut t.trees {
+        tree.root = resolve(&becomes, tree.root);
+        tree.root.as_node().into_iter().for_each(|n| kept[n] = true);
+    }
+    for i in 0..t.nodes.len() {
+        if kept[i] {
+            index[i] = nodes.len() as u32;
+            nodes.push(t.nodes[i]);
+            [t.nodes[i].left, t.nodes[i].right].into_iter().filter_map(Child::as_node).for_each(|c| kept[c] = true);
+        }
+    }
+    let renumber = |c: Child| c.as_node().map_or(c, |n| Child::node(index[n]));
+    nodes.iter_mut().for_each(|n| (n.left, n.right) = (renumber(n.left), renumber(n.right)));
+    t.trees.iter_mut().for_each(|tree| tree.root = renumber(tree.root));
+    t.nodes = nodes;
+}
+
+/// Trees that are leaves before any other tree of their outputs are part of the base: the sums keep their order.
+fn fold_leading_leaves(t: &mut TreeEnsemble) {
+    let mut open = vec![true; t.outputs as usize];
+    let mut kept = Vec::with_capacity(t.trees.len());
+    let single = t.sum == DType::F32;
+    let add = |a: f64, b: f64| if single { f64::from(a as f32 + b as f32) } else { a + b };
+    for tree in std::mem::take(&mut t.trees) {
+        let outputs = tree.target.map_or(0..t.outputs as usize, |o| o as usize..o as usize + 1);
+        match tree.root.as_leaf() {
+            Some(leaf) if outputs.clone().all(|o| open[o]) => {
+                let values = t.values(&tree, leaf).to_vec();
+                outputs.zip(values).for_each(|(o, v)| t.base[o] = add(t.base[o], v));
+            }
+            _ => {
+                outputs.for_each(|o| open[o] = false);
+                kept.push(tree);
+            }
+        }
+    }
+    t.trees = kept;
+}
+
+/// The features that some node tests, sorted.
+pub fn used_features(t: &TreeEnsemble) -> Vec<u32> {
+    let mut used: Vec<u32> = t.nodes.iter().map(|n| n.feature).collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}
+
+/// The same over a frame of these features only.
+pub fn narrowed(t: &TreeEnsemble, used: &[u32]) -> TreeEnsemble {
+    let mut new = t.clone();
+    new.features = used.len() as u32;
+    for node in &mut new.nodes {
+        node.feature = used.partition_point(|f| *f < node.feature) as u32;
+    }
+    new
+}
+
+/// Some outputs of an ensemble, each once; None where trees of one output stand beside trees of all.
+pub fn outputs(t: &TreeEnsemble, columns: &[u32]) -> Option<TreeEnsemble> {
+    let place = |o: u32| columns.iter().position(|c| *c == o).map(|p| p as u32);
+    let mut new = t.clone();
+    new.outputs = columns.len() as u32;
+    new.base = columns.iter().map(|c| t.base[*c as usize]).collect();
+    if t.trees.iter().all(|tree| tree.target.is_some()) {
+        new.trees.retain_mut(|tree| {
+            tree.target = tree.target.and_then(place);
+            tree.target.is_some()
+        });
+        return Some(new);
+    }
+    if t.trees.iter().any(|tree| tree.target.is_some()) {
+        return None;
+    }
+    let kept = |start: &u32| columns.iter().map(|c| t.values[(*start + *c) as usize]).collect::<Vec<_>>();
+    new.values = t.leaves.iter().flat_map(kept).collect();
+    new.leaves = (0..t.leaves.len() as u32).map(|i| i * new.outputs).collect();
+    Some(new)
+}

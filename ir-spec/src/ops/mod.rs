@@ -12,6 +12,7 @@ use crate::types::{DType, FrameType, MAX_WIDTH, Type};
 pub mod apply;
 pub mod category;
 pub mod composite;
+pub mod doc;
 pub mod leaf;
 pub mod linear;
 pub mod logic;

@@ -134,6 +134,7 @@ impl<R> Drop for StopOnPanic<'_, R> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::ordered_map;
     use std::ops::ControlFlow;

@@ -1,4 +1,5 @@
 //! The other kernels against one-line models, and the table of kernels itself.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
@@ -167,8 +168,8 @@ fn row_functions_follow_their_models() {
 fn quantifiers_are_three_valued() {
     let (f, t, n) = ((0, 1), (1, 1), (1, 0)); // (value, there)
     let rows = [[f, f], [f, t], [t, t], [f, n], [t, n], [n, n]];
-    let mut x = vec![0; 2 * STRIDE];
-    let mut valid = vec![0; 2 * STRIDE];
+    let mut x = [0; 2 * STRIDE];
+    let mut valid = [0; 2 * STRIDE];
     for (i, row) in rows.iter().enumerate() {
         (0..2).for_each(|j| (x[j * STRIDE + i], valid[j * STRIDE + i]) = row[j]);
     }

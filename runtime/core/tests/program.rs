@@ -1,4 +1,5 @@
 //! A program whose entry is written by hand: columns in, columns out, and what is refused.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

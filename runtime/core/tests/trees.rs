@@ -1,4 +1,5 @@
 //! Packed ensembles against the plain meaning of their nodes, on values made to be hard.
+#![allow(clippy::unwrap_used)]
 
 use flock_core::kernels::trees::{flock_leaves, flock_trees};
 use flock_core::{Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};

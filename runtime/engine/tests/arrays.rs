@@ -1,4 +1,5 @@
 //! Arrow arrays of every accepted type, sliced, dictionary-encoded, empty.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

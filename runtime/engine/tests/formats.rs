@@ -1,4 +1,5 @@
 //! The same table in every format, read as the pipeline wants it.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

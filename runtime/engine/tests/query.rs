@@ -1,4 +1,5 @@
 //! SQL with scorers as functions.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "query")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! Threads, batches, whole files, diagnostics.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

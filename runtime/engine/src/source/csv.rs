@@ -258,6 +258,7 @@ fn parse(text: &StringArray, field: &Field) -> Result<ArrayRef, (usize, String)>
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::Looks;
 

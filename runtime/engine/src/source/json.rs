@@ -95,6 +95,7 @@ impl<R: Read> Read for Unwrapped<R> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::Unwrapped;
     use std::io::Read;

@@ -73,6 +73,7 @@ fn kind_of(head: &[u8]) -> Result<FileKind, (&'static str, &'static str)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{FileKind, kind_of};
 

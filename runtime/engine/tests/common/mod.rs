@@ -59,7 +59,7 @@ pub fn scorer() -> CompiledScorer {
 
 /// Columns id, delay (null every seventh), carrier (null every fifth; codes with leading zeros), flag.
 pub fn table(rows: usize) -> RecordBatch {
-    let carrier = |i: usize| (i % 5 != 0).then(|| ["AA", "UA", "007", "XX"][i % 4]);
+    let carrier = |i: usize| (!i.is_multiple_of(5)).then(|| ["AA", "UA", "007", "XX"][i % 4]);
     RecordBatch::try_from_iter([
         ("id", Arc::new(Int64Array::from_iter_values(0..rows as i64)) as ArrayRef),
         ("delay", Arc::new((0..rows).map(|i| (i % 7 != 0).then_some(i as f64 / 4.0 - 10.0)).collect::<Float64Array>())),
@@ -71,9 +71,9 @@ pub fn table(rows: usize) -> RecordBatch {
 
 /// What the scorer gives for a row of the table, as text.
 pub fn expected(i: usize) -> [Option<String>; 2] {
-    let there = i % 7 != 0;
+    let there = !i.is_multiple_of(7);
     let delay = i as f64 / 4.0 - 10.0;
-    let index = if i % 5 == 0 { -1.0 } else { [0.0, 1.0, 2.0, -1.0][i % 4] };
+    let index = if i.is_multiple_of(5) { -1.0 } else { [0.0, 1.0, 2.0, -1.0][i % 4] };
     let label = if delay > 30.0 { "late" } else { "on time" };
     [there.then(|| format!("{:?}", 2.0 * delay + index)), there.then(|| label.into())]
 }

@@ -100,10 +100,11 @@ impl<R> State<R> {
             };
             drop(queue);
             self.moved.notify_all();
-            let _stop = StopOnPanic(self);
+            let stop = Stop(self);
             if sink(result).is_break() {
-                return lock(&self.queue).stop = true;
+                return;
             }
+            std::mem::forget(stop);
         }
     }
 }
@@ -121,15 +122,13 @@ impl<R> Drop for Ended<'_, R> {
     }
 }
 
-/// Lets the threads end where the sink panics.
-struct StopOnPanic<'a, R>(&'a State<R>);
+/// Lets the threads end, those that wait for room too: the sink wants no more, or it has panicked.
+struct Stop<'a, R>(&'a State<R>);
 
-impl<R> Drop for StopOnPanic<'_, R> {
+impl<R> Drop for Stop<'_, R> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(&self.0.queue).stop = true;
-            self.0.moved.notify_all();
-        }
+        lock(&self.0.queue).stop = true;
+        self.0.moved.notify_all();
     }
 }
 
@@ -172,6 +171,34 @@ mod tests {
             },
         );
         assert_eq!(seen, 51);
+    }
+
+    #[test]
+    fn threads_that_wait_for_room_end_on_a_break_and_on_a_panic_of_the_sink() {
+        let full = || std::thread::sleep(std::time::Duration::from_millis(5));
+        for _ in 0..20 {
+            ordered_map(
+                3,
+                0..,
+                |i: usize| i,
+                |_| {
+                    full();
+                    ControlFlow::Break(())
+                },
+            );
+            let panics = || {
+                ordered_map(
+                    3,
+                    0..,
+                    |i: usize| i,
+                    |_| -> ControlFlow<()> {
+                        full();
+                        panic!("the sink's own")
+                    },
+                );
+            };
+            assert!(std::panic::catch_unwind(panics).is_err());
+        }
     }
 
     #[test]

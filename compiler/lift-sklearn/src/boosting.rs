@@ -45,12 +45,7 @@ pub(crate) const IGNORES: &[&str] = &[
 ];
 
 /// The scores: `base` plus each stage's leaves times the learning rate, in the order of the stages.
-pub(crate) fn raw(
-    cx: &mut Lift<'_>,
-    view: &View<'_>,
-    input: &Columns,
-    base: Vec<f64>,
-) -> Result<NodeId, Diagnostic> {
+pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns, base: Vec<f64>) -> Result<NodeId, Diagnostic> {
     cx.refuse_beyond_f32(input, false, view)?;
     let rate = view.attr("learning_rate")?.f64()?;
     let outputs = base.len();
@@ -59,7 +54,7 @@ pub(crate) fn raw(
     if list.shape()?.get(1..) != Some(&[outputs]) {
         return Err(list.expected(&format!("stages of {outputs} trees")));
     }
-    let mut trees = Trees::new(input.width(), base);
+    let mut trees = Trees::new(input.width(), base, false);
     let mut open = true;
     for (i, tree) in stages.iter().enumerate() {
         let lifter = member(tree)?;

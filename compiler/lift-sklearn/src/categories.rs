@@ -15,7 +15,7 @@ pub struct Categories {
     missing: Option<usize>,
 }
 
-/// Position of a value that is no category.
+/// Position of a value that is no category, where nothing else is said.
 pub const UNKNOWN: i64 = -1;
 
 impl Categories {
@@ -26,7 +26,9 @@ impl Categories {
         let mut missing = values.iter().enumerate().filter(|(_, p)| is_missing(p)).map(|(i, _)| i);
         let (first, second) = (missing.next(), missing.next());
         if second.is_some() {
-            return Err(view.unsupported("None and NaN are both categories, and a null cannot be told to be one of them"));
+            return Err(
+                view.unsupported("None and NaN are both categories, and a null cannot be told to be one of them")
+            );
         }
         let known = values.iter().filter(|p| !is_missing(p));
         let kind_of = |p: &Plain| match p {
@@ -65,24 +67,23 @@ impl Categories {
     fn row(&self, order: &[usize], kind: Kind) -> Frame {
         let values = order.iter().map(|i| &self.values[*i]);
         match kind {
-            Kind::Number => {
-                Frame::row_f64(values.map(|p| p.number().unwrap_or(f64::NAN)).collect::<Vec<_>>())
-            }
+            Kind::Number => Frame::row_f64(values.map(|p| p.number().unwrap_or(f64::NAN)).collect::<Vec<_>>()),
             Kind::Bool => Frame::row_bool(values.map(|p| *p == Plain::Bool(true)).collect::<Vec<_>>()),
             Kind::Text => Frame::row_str(values.map(crate::labels::text)),
         }
     }
 }
 
-impl Lift<'_> {
+impl Lift {
     /// The position of each value of a column (i64, never null): `positions[c]` for category c, at least `width` where
-    /// that is None, [`UNKNOWN`] where the value is no category.
+    /// that is None, `unknown` where the value is no category.
     pub fn positions(
         &mut self,
         column: &Columns,
         categories: &Categories,
         positions: &[Option<usize>],
         width: usize,
+        unknown: i64,
         place: &View<'_>,
     ) -> Result<NodeId, Diagnostic> {
         let (node, kind) = self.single(column, categories.kind, place)?;
@@ -97,10 +98,11 @@ impl Lift<'_> {
         order.sort_by_key(|c| positions[*c].unwrap_or(usize::MAX));
         let at = |c: usize| positions[c].unwrap_or(width) as i64;
         // Where the order of the table is the order of the positions, the index is the position.
-        let direct = order.iter().enumerate().all(|(i, c)| positions[*c].map_or(i >= width, |p| p == i));
-        let null = categories.missing.map_or(UNKNOWN, at);
+        let direct =
+            unknown == UNKNOWN && order.iter().enumerate().all(|(i, c)| positions[*c].map_or(i >= width, |p| p == i));
+        let null = categories.missing.map_or(unknown, at);
         if order.is_empty() {
-            return self.only_missing(node, null);
+            return self.only_missing(node, null, unknown);
         }
         let table = self.b.constant(categories.row(&order, kind));
         let index = self.op(Op::IndexOf, &[node, table])?;
@@ -110,25 +112,20 @@ impl Lift<'_> {
         let index = self.or_else(index, Frame::row_i64([order.len() as i64]))?;
         let mut table: Vec<i64> = order.iter().map(|c| at(*c)).collect();
         table.push(null);
-        let unknown = self.is_unknown(index)?;
+        let zero = self.b.constant(Frame::row_i64([0]));
+        let none = self.op(Op::Lt, &[index, zero])?;
         let table = Frame { rows: table.len(), width: 1, ..Frame::row_i64(table) };
         let table = self.b.constant(table);
         let position = self.op(Op::Lookup, &[index, table])?;
-        let none = self.b.constant(Frame::row_i64([UNKNOWN]));
-        self.op(Op::Select, &[unknown, none, position])
+        let unknown = self.b.constant(Frame::row_i64([unknown]));
+        self.op(Op::Select, &[none, unknown, position])
     }
 
     /// Of a column whose only category is None or NaN.
-    fn only_missing(&mut self, node: NodeId, position: i64) -> Result<NodeId, Diagnostic> {
+    fn only_missing(&mut self, node: NodeId, position: i64, unknown: i64) -> Result<NodeId, Diagnostic> {
         let missing = self.op(Op::IsNull, &[node])?;
-        let (yes, no) = (self.b.constant(Frame::row_i64([position])), self.b.constant(Frame::row_i64([UNKNOWN])));
+        let (yes, no) = (self.b.constant(Frame::row_i64([position])), self.b.constant(Frame::row_i64([unknown])));
         self.op(Op::Select, &[missing, yes, no])
-    }
-
-    /// Whether a position is that of no category.
-    pub fn is_unknown(&mut self, position: NodeId) -> Result<NodeId, Diagnostic> {
-        let zero = self.b.constant(Frame::row_i64([0]));
-        self.op(Op::Lt, &[position, zero])
     }
 
     /// Refuses rows whose value is no category.

@@ -182,7 +182,7 @@ impl Columns {
 
 type Res<T> = Result<T, Diagnostic>;
 
-impl Lift<'_> {
+impl Lift {
     /// Some columns by position, repeats allowed.
     pub fn select(&mut self, columns: &Columns, positions: &[usize]) -> Res<Columns> {
         let mut starts = Vec::with_capacity(columns.parts.len());
@@ -203,6 +203,18 @@ impl Lift<'_> {
             at += inside;
         }
         Ok(selected)
+    }
+
+    /// Every column by itself.
+    pub fn split(&mut self, columns: &Columns) -> Res<Vec<Columns>> {
+        let mut split = Vec::with_capacity(columns.width());
+        for part in &columns.parts {
+            for k in 0..part.width() {
+                let names = columns.names.as_ref().map(|n| vec![n[split.len()].clone()]);
+                split.push(Columns { parts: vec![self.select_part(part, &[k])?], names, sparse: columns.sparse });
+            }
+        }
+        Ok(split)
     }
 
     fn select_part(&mut self, part: &Part, positions: &[usize]) -> Res<Part> {
@@ -343,10 +355,12 @@ impl Lift<'_> {
         let mut nodes = Vec::with_capacity(columns.width());
         for part in &columns.parts {
             match part {
-                Part::Input(i) => nodes.push(match self.inputs[*i].used.as_ref().map(|u| u.0).or(self.inputs[*i].given) {
-                    Some(kind @ (Kind::Text | Kind::Bool)) => self.input(*i, kind, place)?,
-                    _ => self.input_numbers(std::slice::from_ref(part), place)?,
-                }),
+                Part::Input(i) => {
+                    nodes.push(match self.inputs[*i].used.as_ref().map(|u| u.0).or(self.inputs[*i].given) {
+                        Some(kind @ (Kind::Text | Kind::Bool)) => self.input(*i, kind, place)?,
+                        _ => self.input_numbers(std::slice::from_ref(part), place)?,
+                    })
+                }
                 Part::Node { node, width, .. } => {
                     for k in 0..*width {
                         nodes.push(self.pick(*node, &[k])?);

@@ -37,7 +37,7 @@ fn labels(view: &View<'_>) -> Res<Vec<Labels>> {
 }
 
 /// The trees of a forest: each of the class that it says, with nothing that its lifter does not know.
-pub(crate) fn members<'a>(cx: &mut Lift<'_>, view: &View<'a>, class: &'static Lifter) -> Res<Vec<View<'a>>> {
+pub(crate) fn members<'a>(cx: &mut Lift, view: &View<'a>, class: &'static Lifter) -> Res<Vec<View<'a>>> {
     let list = view.attr("estimators_")?;
     let trees = list.items()?;
     if trees.is_empty() {
@@ -58,14 +58,14 @@ pub(crate) fn members<'a>(cx: &mut Lift<'_>, view: &View<'a>, class: &'static Li
 
 /// The leaf values of an ensemble of these trees, added up, one column per value.
 fn summed(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     trees: &[View<'_>],
     input: &Columns,
-    outputs: usize,
+    (outputs, missing): (usize, bool),
     mut leaf: impl FnMut(&[f64], &mut Vec<f64>),
 ) -> Res<NodeId> {
-    let mut all = Trees::new(input.width(), vec![0.0; outputs]);
+    let mut all = Trees::new(input.width(), vec![0.0; outputs], missing);
     for tree in trees {
         let tree = tree.attr("tree_")?;
         all.add(&tree, None, &mut leaf)?;
@@ -75,7 +75,7 @@ fn summed(
 }
 
 /// The ensemble on the columns.
-pub(crate) fn score(cx: &mut Lift<'_>, view: &View<'_>, input: &Columns, ensemble: TreeEnsemble) -> Res<NodeId> {
+pub(crate) fn score(cx: &mut Lift, view: &View<'_>, input: &Columns, ensemble: TreeEnsemble) -> Res<NodeId> {
     let x = cx.numbers(input, view)?;
     let ensemble = cx.b.constant(ensemble);
     cx.op(Op::Trees, &[x, ensemble])
@@ -92,26 +92,28 @@ fn expect_leaves(trees: &[View<'_>], outputs: usize, classes: usize) -> Res<()> 
     Ok(())
 }
 
-fn refuse(cx: &mut Lift<'_>, view: &View<'_>, first: &View<'_>, forest: bool, input: &Columns) -> Res<()> {
+/// Refuses what the library refuses; gives whether a NaN may reach the trees.
+fn refuse(cx: &mut Lift, view: &View<'_>, first: &View<'_>, forest: bool, input: &Columns) -> Res<bool> {
     let allowed = allows_missing(first, forest, input.sparse)?;
-    cx.refuse_beyond_f32(input, allowed, view)
+    cx.refuse_beyond_f32(input, allowed, view)?;
+    Ok(allowed && input.facts().nan)
 }
 
 /// A classifier of one tree or of the mean of many.
 pub(crate) fn classifier(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     trees: &[View<'_>],
     forest: bool,
     input: &Columns,
 ) -> Res<Prediction> {
-    refuse(cx, view, &trees[0], forest, input)?;
+    let missing = refuse(cx, view, &trees[0], forest, input)?;
     let labels = labels(view)?;
     let leaf = LeafClasses::of(view, labels.iter().map(Labels::len).collect())?;
     let most = leaf.classes.iter().copied().max().unwrap_or(0);
     expect_leaves(trees, labels.len(), most)?;
     let mut agree = true;
-    let sum = summed(cx, view, trees, input, leaf.outputs(), |values, out| {
+    let sum = summed(cx, view, trees, input, (leaf.outputs(), missing), |values, out| {
         agree &= forest || leaf.agrees(values);
         leaf.probabilities(values, out);
     })?;
@@ -119,7 +121,7 @@ pub(crate) fn classifier(
     // One tree's label is that of its leaf's greatest count, before any division.
     let deciding = match agree {
         true => probabilities,
-        false => summed(cx, view, trees, input, leaf.outputs(), |values, out| leaf.raw(values, out))?,
+        false => summed(cx, view, trees, input, (leaf.outputs(), missing), |values, out| leaf.raw(values, out))?,
     };
     let mut start = 0;
     let mut classes = Vec::new();
@@ -135,20 +137,20 @@ pub(crate) fn classifier(
 
 /// A regressor of one tree or of the mean of many.
 pub(crate) fn regressor(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     trees: &[View<'_>],
     forest: bool,
     input: &Columns,
 ) -> Res<Prediction> {
-    refuse(cx, view, &trees[0], forest, input)?;
+    let missing = refuse(cx, view, &trees[0], forest, input)?;
     let targets = targets(view)?;
     expect_leaves(trees, targets, 1)?;
-    let sum = summed(cx, view, trees, input, targets, |values, out| out.extend(values))?;
+    let sum = summed(cx, view, trees, input, (targets, missing), |values, out| out.extend(values))?;
     Ok(Prediction::Numbers(mean(cx, sum, trees.len(), forest)?))
 }
 
 /// The library divides the sum of a forest by the number of trees, also where that is one.
-fn mean(cx: &mut Lift<'_>, sum: NodeId, trees: usize, forest: bool) -> Res<NodeId> {
+fn mean(cx: &mut Lift, sum: NodeId, trees: usize, forest: bool) -> Res<NodeId> {
     if forest { cx.with_row(Op::Div, sum, vec![trees as f64]) } else { Ok(sum) }
 }

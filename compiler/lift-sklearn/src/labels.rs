@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flock_ir_spec::{Data, Diagnostic, Frame};
 
+use crate::read::numpy::Kind;
 use crate::read::view::{Plain, View};
 
 /// The labels of a classifier, in the order of `classes_`.
@@ -18,20 +19,26 @@ impl Labels {
     /// The labels of `classes_`: all int, all str, all bool or all float.
     pub fn of(view: &View<'_>) -> Result<Labels, Diagnostic> {
         let plains = view.plains()?;
+        if view.element_kind() == Some(Kind::Float) && view.element_size() != Some(8) {
+            return Err(view.unsupported("class labels of a float that is not float64"));
+        }
         let texts = plains.iter().map(text).collect();
-        let data = match plains.first() {
-            Some(Plain::Int(_)) => Data::I64(all(view, &plains, |p| if let Plain::Int(i) = p { Some(*i) } else { None })?),
-            Some(Plain::Bool(_)) => {
-                Data::Bool(all(view, &plains, |p| if let Plain::Bool(b) = p { Some(*b) } else { None })?)
-            }
-            Some(Plain::Float(_)) => {
-                Data::F64(all(view, &plains, |p| if let Plain::Float(f) = p { Some(*f) } else { None })?)
-            }
-            Some(Plain::Str(_)) => Data::Str(all(view, &plains, |p| {
-                if let Plain::Str(s) = p { Some(Arc::from(s.as_str())) } else { None }
-            })?),
-            _ => return Err(view.expected("class labels of one type")),
-        };
+        let data =
+            match plains.first() {
+                Some(Plain::Int(_)) => {
+                    Data::I64(all(view, &plains, |p| if let Plain::Int(i) = p { Some(*i) } else { None })?)
+                }
+                Some(Plain::Bool(_)) => {
+                    Data::Bool(all(view, &plains, |p| if let Plain::Bool(b) = p { Some(*b) } else { None })?)
+                }
+                Some(Plain::Float(_)) => {
+                    Data::F64(all(view, &plains, |p| if let Plain::Float(f) = p { Some(*f) } else { None })?)
+                }
+                Some(Plain::Str(_)) => Data::Str(all(view, &plains, |p| {
+                    if let Plain::Str(s) = p { Some(Arc::from(s.as_str())) } else { None }
+                })?),
+                _ => return Err(view.expected("class labels of one type")),
+            };
         let table = Frame::new(plains.len(), 1, data).ok_or_else(|| view.expected("class labels"))?;
         Ok(Labels { texts, table })
     }
@@ -73,7 +80,13 @@ pub fn text(plain: &Plain) -> String {
 /// Python's `repr` of a float: the shortest digits that read back, in scientific form below 1e-4 and from 1e16 on.
 pub fn float(x: f64) -> String {
     if !x.is_finite() {
-        return if x.is_nan() { "nan".into() } else if x > 0.0 { "inf".into() } else { "-inf".into() };
+        return if x.is_nan() {
+            "nan".into()
+        } else if x > 0.0 {
+            "inf".into()
+        } else {
+            "-inf".into()
+        };
     }
     let scientific = format!("{x:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flock_ir_spec::{
-    Attr, DType, Diagnostic, Faults, Frame, FrameType, Function, FunctionBuilder, Graph, Module, NodeId, Op, Output, TypeError,
+    Attr, DType, Diagnostic, Faults, Frame, FrameType, Function, FunctionBuilder, Graph, Module, NodeId, Op, Output,
+    TypeError,
 };
 
 use crate::columns::{Columns, Input, Kind};
@@ -22,11 +23,12 @@ pub struct Lifter {
     /// Those that do not, or only at fit time.
     pub ignores: &'static [&'static str],
     /// Lifts an estimator of the class.
-    pub lift: fn(&mut Lift<'_>, &View<'_>, Columns) -> Result<Lifted, Diagnostic>,
+    pub lift: fn(&mut Lift, &View<'_>, Columns) -> Result<Lifted, Diagnostic>,
 }
 
 /// What every estimator may carry and none is read for.
-const COMMON: &[&str] = &["n_features_in_", "feature_names_in_", "_sklearn_version", "_sklearn_output_config", "_metadata_request"];
+const COMMON: &[&str] =
+    &["n_features_in_", "feature_names_in_", "_sklearn_version", "_sklearn_output_config", "_metadata_request"];
 
 /// What an estimator gives.
 pub enum Lifted {
@@ -53,14 +55,13 @@ const MAX_DEPTH: usize = 32;
 const MAX_STEPS: usize = 10_000;
 
 /// The state of a lift.
-pub struct Lift<'d> {
+pub struct Lift {
     /// The function under construction.
     pub b: FunctionBuilder,
     pub(crate) inputs: Vec<Input>,
     faults: Faults,
     step: Vec<String>,
     steps_left: usize,
-    marker: std::marker::PhantomData<&'d ()>,
 }
 
 /// Reads a `.joblib` or `.pkl` file and lifts it to a module with one function of that name.
@@ -70,17 +71,12 @@ pub struct Lift<'d> {
 pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Faults> {
     let document = read::read(bytes).map_err(|d| vec![d])?;
     let root = document.view();
+    lifter_of(&root).map_err(|d| vec![d])?;
     let names = input_names(&root, options)?;
     let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::of), used: None };
     let inputs = names.iter().map(input).collect();
-    let mut cx = Lift {
-        b: FunctionBuilder::new(name),
-        inputs,
-        faults: Vec::new(),
-        step: Vec::new(),
-        steps_left: MAX_STEPS,
-        marker: std::marker::PhantomData,
-    };
+    let mut cx =
+        Lift { b: FunctionBuilder::new(name), inputs, faults: Vec::new(), step: Vec::new(), steps_left: MAX_STEPS };
     let lifted = cx.estimator(&root, Columns::inputs(names.clone()));
     if let Err(fault) = lifted.and_then(|l| cx.outputs(l, &root)) {
         cx.faults.push(fault);
@@ -101,7 +97,9 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
     let first = first_fitted(root.clone());
     let own = first.get("feature_names_in_").and_then(|v| v.plains().ok());
     let names = match (own, &options.columns) {
-        (Some(_), Some(_)) => return Err(fault("the pipeline names its columns itself; `--columns` is for one that does not".into())),
+        (Some(_), Some(_)) => {
+            return Err(fault("the pipeline names its columns itself; `--columns` is for one that does not".into()));
+        }
         (Some(own), None) => own.into_iter().map(|p| crate::labels::text(&p)).collect(),
         (None, given) => {
             let n = first.attr("n_features_in_").and_then(|v| v.size()).map_err(|d| vec![d])?;
@@ -127,7 +125,7 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
 }
 
 /// More columns than a table has in any database.
-const MAX_INPUTS: usize = 1 << 20;
+const MAX_INPUTS: usize = 100_000;
 
 /// The estimator that saw the input: a pipeline asks its first step, a union its first transformer.
 fn first_fitted(mut view: View<'_>) -> View<'_> {
@@ -183,12 +181,14 @@ pub(crate) fn lifter_of(view: &View<'_>) -> Result<&'static Lifter, Diagnostic> 
         let last = class.rsplit('.').next().unwrap_or_default();
         match estimators::ALL.iter().find(|l| l.class.rsplit('.').next() == Some(last)) {
             Some(known) => fault.help(format!("`{}` is", known.class)),
-            None => fault.help("`flockc inspect` lists the steps; the README's table has the classes that are supported"),
+            None => {
+                fault.help("`flockc inspect` lists the steps; the README's table has the classes that are supported")
+            }
         }
     })
 }
 
-impl Lift<'_> {
+impl Lift {
     /// Lifts an estimator by its class.
     pub fn estimator(&mut self, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
         let lifter = lifter_of(view)?;
@@ -214,11 +214,11 @@ impl Lift<'_> {
             Ok(Lifted::Columns(columns)) => columns,
             Ok(Lifted::Prediction(_)) => {
                 self.report(view.unsupported(format!("{} predicts, and cannot be a transformer", view.kind())));
-                Columns::unknown(width_after)
+                Columns::unknown(width_after.min(MAX_INPUTS))
             }
             Err(fault) => {
                 self.report(fault);
-                Columns::unknown(width_after)
+                Columns::unknown(width_after.min(MAX_INPUTS))
             }
         }
     }

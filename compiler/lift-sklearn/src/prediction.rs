@@ -26,7 +26,7 @@ pub struct Classes {
 
 type Res<T> = Result<T, Diagnostic>;
 
-impl Lift<'_> {
+impl Lift {
     /// The label at an index.
     pub fn label_at(&mut self, labels: &Labels, index: NodeId) -> Res<NodeId> {
         let table = self.b.constant(labels.table.clone());

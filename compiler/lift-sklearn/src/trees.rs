@@ -13,6 +13,7 @@ const TREE_LEAF: i64 = -1;
 /// Collects trees.
 pub struct Trees {
     ensemble: TreeEnsemble,
+    missing: bool,
 }
 
 /// Where the fields of a node struct are. Older versions have no `missing_go_to_left`: NaN is refused there.
@@ -43,8 +44,8 @@ fn word(node: &[u8], at: usize) -> [u8; 8] {
 }
 
 impl Trees {
-    /// No trees yet.
-    pub fn new(features: usize, base: Vec<f64>) -> Trees {
+    /// No trees yet. Where no NaN can come (`missing` is false), what nodes say of it is left out.
+    pub fn new(features: usize, base: Vec<f64>, missing: bool) -> Trees {
         let ensemble = TreeEnsemble {
             features: features as u32,
             outputs: base.len() as u32,
@@ -56,7 +57,7 @@ impl Trees {
             leaves: Vec::new(),
             values: Vec::new(),
         };
-        Trees { ensemble }
+        Trees { ensemble, missing }
     }
 
     /// Adds the tree of an estimator's `tree_`. `leaf` gets the values of a leaf (outputs × classes) and appends those
@@ -78,7 +79,8 @@ impl Trees {
             return Err(values_view.expected(&format!("values for {n} nodes")));
         }
         let node_at = |i: usize| &records.bytes[i * records.itemsize..(i + 1) * records.itemsize];
-        let children = self.number(n, |i| i64::from_le_bytes(word(node_at(i), fields.left)) == TREE_LEAF, &nodes_view)?;
+        let children =
+            self.number(n, |i| i64::from_le_bytes(word(node_at(i), fields.left)) == TREE_LEAF, &nodes_view)?;
         let e = &mut self.ensemble;
         for (i, child) in children.iter().enumerate() {
             if child.as_leaf().is_some() {
@@ -101,7 +103,7 @@ impl Trees {
             if threshold.is_nan() {
                 return Err(nodes_view.unsupported(format!("node {i} has NaN for a threshold")));
             }
-            let missing_left = fields.missing_left.is_some_and(|at| node[at] != 0);
+            let missing_left = self.missing && fields.missing_left.is_some_and(|at| node[at] != 0);
             e.nodes.push(TreeNode { feature, test: Test::Le, missing_left, threshold, left, right });
         }
         e.trees.push(Tree { root: children[0], target });

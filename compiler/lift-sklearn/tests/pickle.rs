@@ -113,25 +113,25 @@ fn what_points_out_of_the_file_is_refused_by_name() {
 #[test]
 fn malformed_streams_end_in_a_fault_with_a_place() {
     for bytes in [
-        &b"."[..],                                        // nothing to give
-        b"\x80\x06N.",                                    // a protocol of the future
-        b"\xff",                                          // no opcode
-        b"K\x01",                                         // no STOP
-        b"h\x07.",                                        // a memo that was never stored
-        b"0.",                                            // POP of nothing
-        b"t.",                                            // TUPLE without a mark
-        b"(K\x01s.",                                      // SETITEM of one
-        b"}(K\x01u.",                                     // an odd dict
-        b"K\x01K\x02a.",                                  // APPEND to an int
-        b"K\x01Nb.",                                      // BUILD of an int
-        b"(]K\x01a(a.",                                   // a value from beneath the mark
-        b"\x80\x02\x8b\xff\xff\xff\xff.",                 // an int of -1 bytes
-        b"\x80\x02\x8b\xff\xff\xff\x7f.",                 // an int of 2^31 bytes
-        b"X\xff\xff\xff\xffa.",                           // text of 4 GiB
+        &b"."[..],                                         // nothing to give
+        b"\x80\x06N.",                                     // a protocol of the future
+        b"\xff",                                           // no opcode
+        b"K\x01",                                          // no STOP
+        b"h\x07.",                                         // a memo that was never stored
+        b"0.",                                             // POP of nothing
+        b"t.",                                             // TUPLE without a mark
+        b"(K\x01s.",                                       // SETITEM of one
+        b"}(K\x01u.",                                      // an odd dict
+        b"K\x01K\x02a.",                                   // APPEND to an int
+        b"K\x01Nb.",                                       // BUILD of an int
+        b"(]K\x01a(a.",                                    // a value from beneath the mark
+        b"\x80\x02\x8b\xff\xff\xff\xff.",                  // an int of -1 bytes
+        b"\x80\x02\x8b\xff\xff\xff\x7f.",                  // an int of 2^31 bytes
+        b"X\xff\xff\xff\xffa.",                            // text of 4 GiB
         b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffa.", // text of 2^64 bytes
-        b"X\x02\0\0\0\xff\xfe.",                          // text that is not UTF-8
-        b"K\x01K\x02\x93.",                               // a class named by numbers
-        b"cos\nsystem\nK\x01R.",                          // arguments that are no tuple
+        b"X\x02\0\0\0\xff\xfe.",                           // text that is not UTF-8
+        b"K\x01K\x02\x93.",                                // a class named by numbers
+        b"cos\nsystem\nK\x01R.",                           // arguments that are no tuple
         b"Inan\n.",
         b"V\\ud800\n.", // half a surrogate pair
     ] {

@@ -37,7 +37,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let indices = view.attr("_transformer_to_input_indices")?;
     let transformers = view.attr("transformers_")?;
     let mut parts = Vec::new();
@@ -68,7 +68,7 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
 
 /// What a step before has left to be refused in a column that nobody takes is refused here.
 fn settle_dropped(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     input: &Columns,
     indices: &View<'_>,
     parts: &[(String, View<'_>, Columns)],
@@ -84,7 +84,7 @@ fn settle_dropped(
 
 /// The output of one transformer, times its weight.
 pub(super) fn transformed(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     name: String,
     transformer: &View<'_>,

@@ -29,7 +29,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let tree = std::slice::from_ref(view);
     Ok(Lifted::Prediction(forest::classifier(cx, view, tree, false, &input)?))
 }

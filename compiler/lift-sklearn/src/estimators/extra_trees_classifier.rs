@@ -47,7 +47,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let trees = forest::members(cx, view, &member::LIFTER)?;
     Ok(Lifted::Prediction(forest::classifier(cx, view, &trees, true, &input)?))
 }

@@ -16,7 +16,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let mut parts = Vec::new();
     for (name, transformer) in named_steps(&view.attr("transformer_list")?)? {
         if transformer.str() != Some("drop") {

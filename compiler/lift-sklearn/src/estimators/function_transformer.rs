@@ -14,7 +14,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(_: &mut Lift<'_>, view: &View<'_>, mut input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(_: &mut Lift, view: &View<'_>, mut input: Columns) -> Result<Lifted, Diagnostic> {
     let func = view.attr("func")?;
     if !func.is_none() {
         let name = func.class().unwrap_or_else(|| func.kind());

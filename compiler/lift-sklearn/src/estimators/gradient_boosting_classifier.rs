@@ -24,7 +24,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let labels = Labels::of(&view.attr("classes_")?)?;
     let loss = view.attr("loss")?;
     let exponential = match (loss.str(), labels.len()) {
@@ -47,7 +47,7 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
 }
 
 fn two(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     labels: &Labels,
     score: NodeId,
     exponential: bool,

@@ -22,7 +22,7 @@ pub static LIFTER: Lifter = Lifter {
 
 const LOSSES: &[&str] = &["squared_error", "absolute_error", "huber", "quantile"];
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let loss = view.attr("loss")?;
     if loss.str().is_none_or(|l| !LOSSES.contains(&l)) {
         return Err(loss.unsupported(format!("the loss {} is not known", loss.str().unwrap_or("of another type"))));

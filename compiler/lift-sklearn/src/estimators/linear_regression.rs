@@ -18,12 +18,12 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     Ok(Lifted::Prediction(Prediction::Numbers(decision(cx, view, &input)?)))
 }
 
 /// x · `coef_`ᵀ + `intercept_`, one column per row of `coef_`.
-pub(super) fn decision(cx: &mut Lift<'_>, view: &View<'_>, input: &Columns) -> Result<NodeId, Diagnostic> {
+pub(super) fn decision(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Result<NodeId, Diagnostic> {
     super::refuse_single(input, view)?;
     let coef_view = view.attr("coef_")?;
     let coef = coef_view.matrix()?;

@@ -25,7 +25,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let labels = Labels::of(&view.attr("classes_")?)?;
     let scores = decision(cx, view, &input)?;
     let expected = if labels.len() == 2 { 1 } else { labels.len() };
@@ -77,7 +77,7 @@ fn one_versus_rest(view: &View<'_>, classes: usize) -> Result<bool, Diagnostic> 
 }
 
 /// Logistics divided by their sum. Where all are 0 the quotient is NaN; since 1.9 it is uniform.
-fn normalised(cx: &mut Lift<'_>, view: &View<'_>, scores: NodeId) -> Result<NodeId, Diagnostic> {
+fn normalised(cx: &mut Lift, view: &View<'_>, scores: NodeId) -> Result<NodeId, Diagnostic> {
     let p = cx.op(Op::Logistic, &[scores])?;
     let sum = cx.op(Op::Sum, &[p])?;
     let quotient = cx.op(Op::Div, &[p, sum])?;

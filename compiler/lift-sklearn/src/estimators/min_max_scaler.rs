@@ -17,7 +17,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let (width, facts) = (input.width(), input.facts());
     super::refuse_single(&input, view)?;
     let x = cx.numbers(&input, view)?;

@@ -63,28 +63,30 @@ fn dtype_is_single(dtype: &View<'_>) -> Result<bool, Diagnostic> {
 /// The parts of a list, one per column.
 fn per_column<'a>(list: &View<'a>, columns: usize) -> Result<Vec<View<'a>>, Diagnostic> {
     let items = list.items()?;
-    if items.len() == columns { Ok(items) } else { Err(list.expected(&format!("an entry for each of {columns} columns"))) }
+    if items.len() == columns {
+        Ok(items)
+    } else {
+        Err(list.expected(&format!("an entry for each of {columns} columns")))
+    }
 }
 
-/// One element of a list.
-fn item<'a>(list: &View<'a>, i: usize) -> Result<View<'a>, Diagnostic> {
-    list.items()?.into_iter().nth(i).ok_or_else(|| list.expected(&format!("more than {i} elements")))
+/// An attribute that is None, or has an entry for each column.
+fn optional_list<'a>(view: &View<'a>, name: &str, columns: usize) -> Result<Option<Vec<View<'a>>>, Diagnostic> {
+    let list = view.attr(name)?;
+    if list.is_none() { Ok(None) } else { per_column(&list, columns).map(Some) }
 }
 
-/// Category → position where infrequent categories share one; None where there are none.
-fn infrequent_mapping(encoder: &View<'_>, i: usize) -> Result<Option<Vec<usize>>, Diagnostic> {
+/// Per column category → position where infrequent categories share one; `None` where a column has none.
+fn infrequent_mappings<'a>(encoder: &View<'a>, columns: usize) -> Result<Option<Vec<View<'a>>>, Diagnostic> {
     match encoder.get("_infrequent_enabled") {
-        Some(enabled) if enabled.bool()? => {
-            let mapping = item(&encoder.attr("_default_to_infrequent_mappings")?, i)?;
-            if mapping.is_none() { Ok(None) } else { mapping.sizes().map(Some) }
-        }
+        Some(enabled) if enabled.bool()? => optional_list(encoder, "_default_to_infrequent_mappings", columns),
         _ => Ok(None),
     }
 }
 
 /// Encoders refuse infinities in columns of numbers; NaN may be a category.
 fn refuse_infinite_category(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     column: &Columns,
     categories: &Categories,
     place: &View<'_>,

@@ -7,9 +7,9 @@
 //!
 //! Infinities are refused. Source: scikit-learn `preprocessing/_encoders.py`.
 
-use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
+use flock_ir_spec::{Attr, DType, Diagnostic, FrameType, NodeId, Op};
 
-use crate::categories::Categories;
+use crate::categories::{Categories, UNKNOWN};
 use crate::columns::{Columns, Facts};
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::read::view::{Plain, View};
@@ -52,7 +52,7 @@ struct Encoding {
     width: usize,
 }
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let handle = view.attr("handle_unknown")?;
     let (error, infrequent) = match handle.str() {
         Some("error") => (true, false),
@@ -65,10 +65,12 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
     cx.settle(&input)?;
     let facts = Facts { single: super::dtype_is_single(&view.attr("dtype")?)?, ..Facts::CODES };
     let categories = super::per_column(&view.attr("categories_")?, input.width())?;
+    let mappings = super::infrequent_mappings(view, input.width())?;
+    let drops = super::optional_list(view, "_drop_idx_after_grouping", input.width())?;
+    let columns = cx.split(&input)?;
     let mut out = Columns::none();
-    for (i, categories) in categories.iter().enumerate() {
-        let column = cx.select(&input, &[i])?;
-        let encoding = match Encoding::of(view, categories, i) {
+    for (i, (categories, column)) in categories.iter().zip(columns).enumerate() {
+        let encoding = match Encoding::of(categories, mappings.as_ref().map(|m| &m[i]), drops.as_ref().map(|d| &d[i])) {
             Ok(encoding) => encoding,
             Err(fault) => {
                 cx.report(fault);
@@ -91,20 +93,16 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
 }
 
 impl Encoding {
-    fn of(view: &View<'_>, categories: &View<'_>, i: usize) -> Result<Encoding, Diagnostic> {
-        let categories = Categories::of(categories)?;
-        let mapping = super::infrequent_mapping(view, i)?;
+    /// `mapping` is None or `None` where no category is infrequent, `drop` where none is dropped.
+    fn of(view: &View<'_>, mapping: Option<&View<'_>>, drop: Option<&View<'_>>) -> Result<Encoding, Diagnostic> {
+        let categories = Categories::of(view)?;
+        let present = |v: &&View<'_>| !v.is_none();
+        let mapping = mapping.filter(present).map(|m| m.sizes()).transpose()?;
         if mapping.as_ref().is_some_and(|m| m.len() != categories.len()) {
-            return Err(view.expected(&format!("a position for each of {} categories", categories.len())));
+            return Err(view.expected(&format!("as many categories as positions, {}", categories.len())));
         }
         let grouped: Vec<usize> = mapping.clone().unwrap_or_else(|| (0..categories.len()).collect());
-        let drops = view.attr("_drop_idx_after_grouping")?;
-        let drop = if drops.is_none() { Plain::None } else { super::item(&drops, i)?.plain()? };
-        let drop = match drop {
-            Plain::None => None,
-            Plain::Int(d) => Some(usize::try_from(d).map_err(|_| drops.expected("positions"))?),
-            _ => return Err(drops.expected("positions")),
-        };
+        let drop = drop.filter(present).map(|d| d.size()).transpose()?;
         let place = |g: usize| match drop {
             Some(d) if g == d => None,
             Some(d) if g > d => Some(g - 1),
@@ -142,24 +140,21 @@ impl Encoding {
 
 /// The columns of one column; None where every category was dropped.
 fn encode(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     place: &View<'_>,
     column: &Columns,
     encoding: &Encoding,
     error: bool,
     infrequent: bool,
 ) -> Result<Option<NodeId>, Diagnostic> {
-    let mut position = cx.positions(column, &encoding.categories, &encoding.positions, encoding.width, place)?;
+    let unknown = encoding.infrequent.filter(|_| infrequent).map_or(UNKNOWN, |p| p as i64);
+    let position =
+        cx.positions(column, &encoding.categories, &encoding.positions, encoding.width, unknown, place)?;
     if error {
         cx.refuse_unknown(position)?;
     }
     if encoding.width == 0 {
         return Ok(None);
-    }
-    if let Some(other) = encoding.infrequent.filter(|_| infrequent) {
-        let unknown = cx.is_unknown(position)?;
-        let other = cx.b.constant(Frame::row_i64([other as i64]));
-        position = cx.op(Op::Select, &[unknown, other, position])?;
     }
     let ty = FrameType::new(DType::F64, encoding.width as u32);
     cx.op_with(Op::OneHot, Attr::Type(ty), &[position]).map(Some)

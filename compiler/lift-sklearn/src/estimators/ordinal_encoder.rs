@@ -30,7 +30,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let handle = view.attr("handle_unknown")?;
     let unknown = match handle.str() {
         Some("error") => None,
@@ -41,11 +41,13 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
     let single = super::dtype_is_single(&view.attr("dtype")?)?;
     let missing = missing(view)?;
     let categories = super::per_column(&view.attr("categories_")?, input.width())?;
+    let mappings = super::infrequent_mappings(view, input.width())?;
+    let columns = cx.split(&input)?;
     let mut out = Columns::none();
-    for (i, place) in categories.iter().enumerate() {
-        let column = cx.select(&input, &[i])?;
+    for (i, (place, column)) in categories.iter().zip(columns).enumerate() {
+        let mapping = mappings.as_ref().map(|m| &m[i]).filter(|m| !m.is_none());
         let missing = missing.iter().find(|(c, _)| *c == i).map(|(_, m)| *m);
-        match encode(cx, view, place, &column, i, missing, unknown) {
+        match encode(cx, view, place, &column, mapping, missing, unknown) {
             Ok((node, nan)) => {
                 let facts = Facts { nan, single, ..Facts::CODES };
                 out.append(Columns::node(node, 1, facts, column.names));
@@ -67,26 +69,26 @@ fn missing(view: &View<'_>) -> Result<Vec<(usize, usize)>, Diagnostic> {
 
 /// The numbers of one column, and whether one of them may be NaN.
 fn encode(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     place: &View<'_>,
     column: &Columns,
-    i: usize,
+    mapping: Option<&View<'_>>,
     missing: Option<usize>,
     unknown: Option<f64>,
 ) -> Result<(NodeId, bool), Diagnostic> {
     let categories = Categories::of(place)?;
     let n = categories.len();
     let mut positions: Vec<Option<usize>> = (0..n).map(Some).collect();
-    if let Some(mapping) = super::infrequent_mapping(view, i)? {
+    if let Some(mapping) = mapping {
         let grouped = (0..n).filter(|c| Some(*c) != missing);
-        grouped.zip(mapping).for_each(|(c, position)| positions[c] = Some(position));
+        grouped.zip(mapping.sizes()?).for_each(|(c, position)| positions[c] = Some(position));
     }
     if positions.iter().flatten().any(|p| *p >= n) {
         return Err(place.expected("positions within the categories"));
     }
     super::refuse_infinite_category(cx, column, &categories, place)?;
-    let position = cx.positions(column, &categories, &positions, n, place)?;
+    let position = cx.positions(column, &categories, &positions, n, UNKNOWN, place)?;
     if unknown.is_none() {
         cx.refuse_unknown(position)?;
     }
@@ -105,7 +107,7 @@ fn encode(
 }
 
 /// `value` where the position is `at`.
-fn replaced(cx: &mut Lift<'_>, position: NodeId, at: i64, value: f64, node: NodeId) -> Result<NodeId, Diagnostic> {
+fn replaced(cx: &mut Lift, position: NodeId, at: i64, value: f64, node: NodeId) -> Result<NodeId, Diagnostic> {
     let at = cx.b.constant(Frame::row_i64([at]));
     let there = cx.op(Op::Eq, &[position, at])?;
     let value = cx.b.constant(Frame::row_f64([value]));

@@ -15,7 +15,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let steps = named_steps(&view.attr("steps")?)?;
     let mut columns = input;
     for (i, (name, step)) in steps.iter().enumerate() {

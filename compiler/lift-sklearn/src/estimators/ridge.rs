@@ -18,6 +18,6 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     Ok(Lifted::Prediction(Prediction::Numbers(decision(cx, view, &input)?)))
 }

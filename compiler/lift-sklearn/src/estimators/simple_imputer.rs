@@ -35,7 +35,7 @@ struct Run {
     fill: Vec<Plain>,
 }
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let missing = view.attr("missing_values")?;
     let marker = missing.plain()?;
     let statistics = view.attr("statistics_")?.plains()?;
@@ -104,7 +104,7 @@ fn runs(statistics: &[Plain], kept: &[bool]) -> Vec<Run> {
 }
 
 fn imputed(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     columns: Columns,
     run: &Run,
@@ -156,7 +156,7 @@ fn fill(view: &View<'_>, statistics: &[Plain]) -> Result<Vec<f64>, Diagnostic> {
 
 /// Text and truth values: null is missing.
 fn imputed_words(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     x: NodeId,
     fill: &Plain,
@@ -182,7 +182,7 @@ fn imputed_words(
 
 /// 1 where the column is missing, else 0; truth values where the library's array is one of objects.
 fn flag(
-    cx: &mut Lift<'_>,
+    cx: &mut Lift,
     view: &View<'_>,
     input: &Columns,
     i: usize,

@@ -19,25 +19,25 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let (width, facts) = (input.width(), input.facts());
     super::refuse_single(&input, view)?;
     let mut x = cx.numbers(&input, view)?;
     let pending = cx.refuse_infinity_later(&input, x)?;
-    let mut settled = pending.is_none();
-    if view.attr("with_mean")?.bool()? {
-        let mean = view.attr("mean_")?.f64s_of(width)?;
+    let row = |with: &str, name: &str| match view.attr(with)?.bool()? {
+        true => view.attr(name)?.f64s_of(width).map(Some),
+        false => Ok(None),
+    };
+    let (mean, scale) = (row("with_mean", "mean_")?, row("with_std", "scale_")?);
+    // inf - inf and inf / inf are NaN, which may be let through later.
+    let hides = mean.iter().chain(&scale).flatten().any(|v| !v.is_finite());
+    if let Some(pending) = pending.filter(|_| hides) {
+        cx.refuse_infinity(pending)?;
+    }
+    if let Some(mean) = mean {
         x = cx.with_row(Op::Sub, x, mean)?;
     }
-    if view.attr("with_std")?.bool()? {
-        let scale = view.attr("scale_")?.f64s_of(width)?;
-        if scale.iter().any(|s| !s.is_finite())
-            && let Some(pending) = pending
-        {
-            // inf / inf is NaN, and NaN may be let through later.
-            cx.refuse_infinity(pending)?;
-            settled = true;
-        }
+    if let Some(scale) = scale {
         x = match input.sparse {
             true => cx.with_row(Op::Mul, x, scale.iter().map(|s| 1.0 / s).collect())?,
             false => cx.with_row(Op::Div, x, scale)?,
@@ -46,5 +46,5 @@ fn lift(cx: &mut Lift<'_>, view: &View<'_>, input: Columns) -> Result<Lifted, Di
     let facts = Facts { big: true, overflow: true, ..facts };
     let mut out = Columns::node(x, width, facts, input.names.clone());
     out.sparse = input.sparse;
-    Ok(Lifted::Columns(out.with_pending(pending.filter(|_| !settled))))
+    Ok(Lifted::Columns(out.with_pending(pending.filter(|_| !hides))))
 }

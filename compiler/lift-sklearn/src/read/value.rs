@@ -204,7 +204,9 @@ impl<'a> Heap<'a> {
         let module = match module {
             "__builtin__" => "builtins".into(),
             "copy_reg" => "copyreg".into(),
-            m if m == "numpy.core" || m.starts_with("numpy.core.") => format!("numpy._core{}", &m["numpy.core".len()..]),
+            m if m == "numpy.core" || m.starts_with("numpy.core.") => {
+                format!("numpy._core{}", &m["numpy.core".len()..])
+            }
             m => m.to_string(),
         };
         Some(format!("{module}.{name}"))

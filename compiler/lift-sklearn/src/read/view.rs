@@ -139,7 +139,11 @@ impl<'a> View<'a> {
     /// Name and value of everything that the object's state holds.
     pub fn state(&self) -> Res<Vec<(&'a str, View<'a>)>> {
         let pairs = self.state_pairs()?;
-        Ok(pairs.iter().filter_map(|(k, v)| Some((self.doc.heap.as_str(*k)?, *v))).map(|(k, v)| (k, self.part(v, k))).collect())
+        Ok(pairs
+            .iter()
+            .filter_map(|(k, v)| Some((self.doc.heap.as_str(*k)?, *v)))
+            .map(|(k, v)| (k, self.part(v, k)))
+            .collect())
     }
 
     fn state_pairs(&self) -> Res<&'a [(Id, Id)]> {
@@ -190,7 +194,7 @@ impl<'a> View<'a> {
             (Some(Elements::Objects(list)), _) => self.doc.heap.sequence(*list),
             (_, ids) => ids,
         };
-        let ids = ids.ok_or_else(|| self.expected("a list"))?;
+        let ids = ids.ok_or_else(|| self.expected("a list or an array"))?;
         self.charge(ids.len())?;
         Ok(ids.iter().enumerate().map(|(i, id)| self.part(*id, &i.to_string())).collect())
     }
@@ -267,6 +271,11 @@ impl<'a> View<'a> {
     /// The sort of the elements of an array.
     pub fn element_kind(&self) -> Option<Kind> {
         self.array()?.dtype.as_ref().map(|d| d.kind)
+    }
+
+    /// Bytes of an element of an array of numbers.
+    pub fn element_size(&self) -> Option<usize> {
+        self.array()?.dtype.as_ref().map(|d| d.itemsize)
     }
 
     /// All elements as f64, in C order. Integers beyond 2^53 would change and are refused.

@@ -67,7 +67,8 @@ pub fn frames(
     let live = graph.reachable(roots.iter().copied());
     let widest = graph.iter().filter(|(id, _)| live[id.index()]).filter_map(|(id, _)| graph.frame_type(id));
     let piece = (PIECE / widest.map(|t| t.width as usize).max().unwrap_or(1).max(1)).max(64);
-    let run = |start: usize, len: usize| Run { module, graph, live: &live, leaves, start, rows: len, all: rows }.roots(roots);
+    let run =
+        |start: usize, len: usize| Run { module, graph, live: &live, leaves, start, rows: len, all: rows }.roots(roots);
     if rows <= piece {
         return run(0, rows);
     }
@@ -191,7 +192,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn args<'v>(&'v self, node: &crate::Node, values: &'v [Option<Cow<'a, Frame>>]) -> Result<Vec<Arg<'v>>, Diagnostic> {
+    fn args<'v>(
+        &'v self,
+        node: &crate::Node,
+        values: &'v [Option<Cow<'a, Frame>>],
+    ) -> Result<Vec<Arg<'v>>, Diagnostic> {
         let arg = |a: &NodeId| match (&values[a.index()], self.graph.constant(&self.module.constants, *a)) {
             (Some(f), _) => Ok(Arg::Frame(f.as_ref())),
             (None, Some(Constant::Table(f))) => Ok(Arg::Frame(f)),

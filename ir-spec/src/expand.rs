@@ -114,10 +114,9 @@ fn inlined(graph: &mut Graph, f: &Function, args: &[NodeId]) -> Result<Body, Typ
         }
         let operands: Vec<NodeId> = node.args.iter().filter_map(|a| body[a.index()]).collect();
         body.push(Some(match node.attr {
-            Attr::Param(p) if node.op == Op::Input => *args.get(p as usize).ok_or_else(|| TypeError {
-                op: node.op.name(),
-                why: format!("there is no parameter {p}"),
-            })?,
+            Attr::Param(p) if node.op == Op::Input => *args
+                .get(p as usize)
+                .ok_or_else(|| TypeError { op: node.op.name(), why: format!("there is no parameter {p}") })?,
             _ => graph.add_like(node, &operands)?,
         }));
     }

@@ -106,7 +106,12 @@ impl PartialEq for Frame {
 impl Frame {
     /// A frame from elements in column order; None where their number is not `rows * width`.
     pub fn new(rows: usize, width: usize, data: Data) -> Option<Frame> {
-        (with_data!(&data, v => v.len()) == rows.checked_mul(width)?).then_some(Frame { rows, width, data, valid: None })
+        (with_data!(&data, v => v.len()) == rows.checked_mul(width)?).then_some(Frame {
+            rows,
+            width,
+            data,
+            valid: None,
+        })
     }
 
     /// A constant of one row of f64.
@@ -216,7 +221,8 @@ impl Frame {
     /// Panics where an index is no row.
     pub fn gather(&self, rows: &[Option<usize>]) -> Frame {
         let flat = || (0..self.width).flat_map(|j| rows.iter().map(move |r| r.map(|r| j * self.rows + r)));
-        let data = map_data!(&self.data, v => flat().map(|i| i.map_or_else(Default::default, |i| v[i].clone())).collect());
+        let data =
+            map_data!(&self.data, v => flat().map(|i| i.map_or_else(Default::default, |i| v[i].clone())).collect());
         let nulls = self.valid.is_some() || rows.contains(&None);
         let valid = nulls.then(|| flat().map(|i| i.is_some_and(|i| !self.is_null_flat(i))).collect());
         Frame { rows: rows.len(), width: self.width, data, valid }

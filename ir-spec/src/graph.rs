@@ -220,7 +220,12 @@ impl Graph {
     }
 
     /// Adds the definition of a composite in core operators.
-    pub fn add_expanded(&mut self, pool: &mut Pool, composite: Composite, args: &[NodeId]) -> Result<NodeId, TypeError> {
+    pub fn add_expanded(
+        &mut self,
+        pool: &mut Pool,
+        composite: Composite,
+        args: &[NodeId],
+    ) -> Result<NodeId, TypeError> {
         let record = composite.record();
         let error = |why: &str| TypeError { op: record.name, why: why.into() };
         let Meaning::Expands(text) = record.meaning else { return Err(error("no definition")) };

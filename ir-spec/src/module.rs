@@ -120,7 +120,8 @@ impl Module {
         let index: HashMap<Arc<str>, usize> =
             self.functions.iter().enumerate().map(|(i, f)| (f.name.clone(), i)).collect();
         let callees = |f: &Function| -> BTreeSet<usize> {
-            let name = |n: &crate::Node| if let Attr::Call { function, .. } = &n.attr { Some(function.clone()) } else { None };
+            let name =
+                |n: &crate::Node| if let Attr::Call { function, .. } = &n.attr { Some(function.clone()) } else { None };
             f.graph.nodes().iter().filter_map(name).filter_map(|n| index.get(&n).copied()).collect()
         };
         let calls: Vec<BTreeSet<usize>> = self.functions.iter().map(callees).collect();
@@ -259,7 +260,8 @@ impl FunctionBuilder {
 
     /// The module with the function in it, outputs guarded by the conditions, dead nodes gone, verified.
     pub fn finish(mut self) -> Result<Module, Faults> {
-        let fault = |e: TypeError| vec![crate::Diagnostic::new("flock::ir::type", self.name.to_string(), e.to_string())];
+        let fault =
+            |e: TypeError| vec![crate::Diagnostic::new("flock::ir::type", self.name.to_string(), e.to_string())];
         if !self.conditions.is_empty() {
             let all = match self.conditions.as_slice() {
                 [one] => *one,
@@ -269,8 +271,7 @@ impl FunctionBuilder {
                 o.node = self.graph.add(Op::Guard, Attr::None, &[all, o.node]).map_err(fault)?;
             }
         }
-        let function =
-            Function { name: self.name, params: self.params, graph: self.graph, outputs: self.outputs };
+        let function = Function { name: self.name, params: self.params, graph: self.graph, outputs: self.outputs };
         let mut module =
             Module { constants: self.pool, functions: vec![function.without_dead_nodes()], queries: Vec::new() };
         module.drop_unused_constants();

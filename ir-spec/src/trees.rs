@@ -309,7 +309,8 @@ impl TreeEnsemble {
     /// The outputs of one row into `out` (`outputs` values), in f64; exact also where `sum` is f32.
     pub fn score(&self, x: impl Fn(usize) -> f64, out: &mut [f64]) {
         out.copy_from_slice(&self.base);
-        let add = |o: &mut f64, v: f64| *o = if self.sum == DType::F32 { f64::from(*o as f32 + v as f32) } else { *o + v };
+        let add =
+            |o: &mut f64, v: f64| *o = if self.sum == DType::F32 { f64::from(*o as f32 + v as f32) } else { *o + v };
         for tree in &self.trees {
             let values = self.values(tree, self.leaf(tree.root, &x));
             match tree.target {

@@ -61,7 +61,9 @@ fn answers_stay() {
     assert_eq!(before.1.rows, 3, "the query keeps the rows whose sum is finite");
     let inlined = sound(inline_calls(&module));
     let expanded = sound(expand_composites(&inlined, &|_| false));
-    for module in [&inlined, &expanded, &sound(inline_calls(&sound(expand_composites(&module, &|c| c == Composite::RELU))))] {
+    for module in
+        [&inlined, &expanded, &sound(inline_calls(&sound(expand_composites(&module, &|c| c == Composite::RELU))))]
+    {
         assert_eq!(answers(module), before, "{module}");
         assert!(!module.to_string().contains("call["), "{module}");
         assert_eq!(text::parse(&module.to_string()).map(|m| m.to_string()), Ok(module.to_string()));
@@ -72,7 +74,10 @@ fn answers_stay() {
 fn steps_say_which_function_they_are_of() {
     let module = text::parse(TEXT).unwrap_or_else(|f| panic!("{f:#?}"));
     let inlined = inline_calls(&module);
-    assert_eq!(inlined.function("outer").expect("it is there").graph.steps, ["features", "inner.scale", "inner", "model"]);
+    assert_eq!(
+        inlined.function("outer").expect("it is there").graph.steps,
+        ["features", "inner.scale", "inner", "model"]
+    );
     let steps = &inlined.queries[0].graph.steps;
     for step in ["outer.inner.scale", "outer.inner", "outer.model"] {
         assert!(steps.iter().any(|s| s == step), "{steps:?}");

@@ -7,8 +7,28 @@ use flock_ir_spec::*;
 /// Every hard value of a dtype, and a null first.
 fn hard(dtype: DType) -> Vec<Scalar> {
     let floats = [
-        0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1e-310, 1e300, -1e300, 1e-40,
-        0.1, f64::MAX, 9.3e18, -9.3e18, 800.0, -800.0, 3.4028236e38,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        1.5,
+        2.5,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        5e-324,
+        -1e-310,
+        1e300,
+        -1e300,
+        1e-40,
+        0.1,
+        f64::MAX,
+        9.3e18,
+        -9.3e18,
+        800.0,
+        -800.0,
+        3.4028236e38,
     ];
     let values: Vec<Scalar> = match dtype {
         DType::Bool => vec![Scalar::Bool(false), Scalar::Bool(true)],
@@ -185,7 +205,10 @@ fn every_record_evaluates_what_it_accepts() {
                     let alone: Vec<Frame> = params.iter().map(|p| p.slice_rows(r, 1)).collect();
                     assert_eq!(evaluated(&module, 1, &alone), out.slice_rows(r, 1), "row {r}: {module}");
                 }
-                assert_eq!(evaluated(&module, 0, &params.iter().map(|p| p.slice_rows(0, 0)).collect::<Vec<_>>()).rows, 0);
+                assert_eq!(
+                    evaluated(&module, 0, &params.iter().map(|p| p.slice_rows(0, 0)).collect::<Vec<_>>()).rows,
+                    0
+                );
                 if let Op::Composite(_) = op {
                     let expanded = expand_composites(&module, &|_| false);
                     verify::check(&expanded).unwrap_or_else(|f| panic!("{f:#?}"));

@@ -61,10 +61,7 @@ fn module(lines: &str) -> Module {
 
 fn tables(name: &[Arc<str>]) -> Option<Table> {
     match name.join(".").as_str() {
-        "t" => Some(table(
-            "s x k",
-            &["'a' 1.5 1", "'b' nan 2", "_ -0.0 2", "'a' 0.0 _", "'a' _ 3", "'b' 2.5 1"],
-        )),
+        "t" => Some(table("s x k", &["'a' 1.5 1", "'b' nan 2", "_ -0.0 2", "'a' 0.0 _", "'a' _ 3", "'b' 2.5 1"])),
         "main.u" => Some(table("k n", &["1 'one'", "1 'uno'", "4 'four'", "_ 'null'"])),
         _ => None,
     }
@@ -81,7 +78,10 @@ fn scans_filters_and_projects() {
     gives("  return r0", &["1 1.5 'a'", "2 nan 'b'", "2 -0.0 _", "_ 0.0 'a'", "3 _ 'a'", "1 2.5 'b'"]);
     // A comparison with null is null, and so is its negation: neither keeps the row.
     gives("  %0 = eq @1 i64[1]\n  r2 = filter r0 %0\n  return r2", &["1 1.5 'a'", "1 2.5 'b'"]);
-    gives("  %0 = eq @1 i64[1]\n  %1 = not %0\n  r2 = filter r0 %1\n  return r2", &["2 nan 'b'", "2 -0.0 _", "3 _ 'a'"]);
+    gives(
+        "  %0 = eq @1 i64[1]\n  %1 = not %0\n  r2 = filter r0 %1\n  return r2",
+        &["2 nan 'b'", "2 -0.0 _", "3 _ 'a'"],
+    );
     gives(
         "  %0: i64? = call[double.x] @1\n  %1: i64? = call[double.y] @1\n  r2 = project r0 (a@9: i64? = %0, b@10: i64? = %1, c@11: bool = bool[true])\n  return r2",
         &["2 1 true", "4 2 true", "4 2 true", "_ _ true", "6 3 true", "2 1 true"],
@@ -99,19 +99,35 @@ fn joins() {
     let both = "a@9: i64? = @1, x@10: f64? = @2, b@11: i64? = @4?, n@12: str? = @5?";
     let matched = ["1 1.5 1 'one'", "1 1.5 1 'uno'", "1 2.5 1 'one'", "1 2.5 1 'uno'"];
     join("inner", both, &matched);
-    let left = ["1 1.5 1 'one'", "1 1.5 1 'uno'", "2 nan _ _", "2 -0.0 _ _", "_ 0.0 _ _", "3 _ _ _", "1 2.5 1 'one'", "1 2.5 1 'uno'"];
+    let left = [
+        "1 1.5 1 'one'",
+        "1 1.5 1 'uno'",
+        "2 nan _ _",
+        "2 -0.0 _ _",
+        "_ 0.0 _ _",
+        "3 _ _ _",
+        "1 2.5 1 'one'",
+        "1 2.5 1 'uno'",
+    ];
     join("left", both, &left);
     let unmatched = ["_ _ 4 'four'", "_ _ _ 'null'"];
     join("right", both, &[&matched[..], &unmatched[..]].concat());
     join("full", both, &[&left[..], &unmatched[..]].concat());
     join("semi", "a@9: i64? = @1, x@10: f64? = @2", &["1 1.5", "1 2.5"]);
     join("anti", "a@9: i64? = @1, x@10: f64? = @2", &["2 nan", "2 -0.0", "_ 0.0", "3 _"]);
-    gives("  r2 = limit r0 2\n  r3 = join[cross] r2 r1\n  r4 = project r3 (a@9: i64? = @1, n@12: str? = @5)\n  return r4",
-        &["1 'one'", "1 'uno'", "1 'four'", "1 'null'", "2 'one'", "2 'uno'", "2 'four'", "2 'null'"]);
+    gives(
+        "  r2 = limit r0 2\n  r3 = join[cross] r2 r1\n  r4 = project r3 (a@9: i64? = @1, n@12: str? = @5)\n  return r4",
+        &["1 'one'", "1 'uno'", "1 'four'", "1 'null'", "2 'one'", "2 'uno'", "2 'four'", "2 'null'"],
+    );
     // The rest of the condition counts too, and a condition without an equality is evaluated on every pair.
-    gives("  %0 = eq @4 @1\n  %1 = eq @5 str[\"uno\"]\n  %2 = and %1 %0\n  r2 = join[inner] r0 r1 %2\n  r3 = project r2 (x@10: f64? = @2)\n  return r3", &["1.5", "2.5"]);
-    gives("  %0 = lt @4 @1\n  r2 = join[inner] r0 r1 %0\n  r3 = project r2 (a@9: i64? = @1, n@12: str? = @5)\n  return r3",
-        &["2 'one'", "2 'uno'", "2 'one'", "2 'uno'", "3 'one'", "3 'uno'"]);
+    gives(
+        "  %0 = eq @4 @1\n  %1 = eq @5 str[\"uno\"]\n  %2 = and %1 %0\n  r2 = join[inner] r0 r1 %2\n  r3 = project r2 (x@10: f64? = @2)\n  return r3",
+        &["1.5", "2.5"],
+    );
+    gives(
+        "  %0 = lt @4 @1\n  r2 = join[inner] r0 r1 %0\n  r3 = project r2 (a@9: i64? = @1, n@12: str? = @5)\n  return r3",
+        &["2 'one'", "2 'uno'", "2 'one'", "2 'uno'", "3 'one'", "3 'uno'"],
+    );
 }
 
 #[test]
@@ -125,7 +141,10 @@ fn aggregates() {
         "  r2 = filter r0 bool[false]\n  r3 = aggregate r2 by () give (n@10: i64 = count, t@12: i64? = sum @1, m@13: str? = max @3)\n  return r3",
         &["0 _ _"],
     );
-    gives("  r2 = filter r0 bool[false]\n  r3 = aggregate r2 by (s@9: str? = @3) give (n@10: i64 = count)\n  return r3", &[]);
+    gives(
+        "  r2 = filter r0 bool[false]\n  r3 = aggregate r2 by (s@9: str? = @3) give (n@10: i64 = count)\n  return r3",
+        &[],
+    );
     // Zero of either sign is one value; a sum that overflows is null.
     gives(
         "  %0 = coalesce @2 f64[7]\n  r2 = aggregate r0 by () give (n@10: i64 = count distinct @2, m@11: i64 = count distinct %0, k@12: i64? = sum distinct @1)\n  return r2",
@@ -140,7 +159,10 @@ fn aggregates() {
 #[test]
 fn order_and_position() {
     let sort = |keys: &str, expected: &[&str]| {
-        gives(&format!("  r2 = sort r0 ({keys})\n  r3 = project r2 (k@9: i64? = @1, x@10: f64? = @2)\n  return r3"), expected);
+        gives(
+            &format!("  r2 = sort r0 ({keys})\n  r3 = project r2 (k@9: i64? = @1, x@10: f64? = @2)\n  return r3"),
+            expected,
+        );
     };
     sort("@2 asc nulls last", &["2 -0.0", "_ 0.0", "1 1.5", "1 2.5", "2 nan", "3 _"]);
     sort("@2 desc nulls first", &["3 _", "2 nan", "1 2.5", "1 1.5", "2 -0.0", "_ 0.0"]);
@@ -171,7 +193,11 @@ fn what_cannot_be_evaluated_is_refused_by_name() {
     refused("  r2 = scan t (z@9: i64)\n  return r2", "flock::eval::table", "q/r2");
     refused("  r2 = scan t (k@9: i64)\n  return r2", "flock::eval::table", "q/r2");
     refused("  r2 = scan t (k@9: f64?)\n  return r2", "flock::eval::table", "q/r2");
-    refused("  %0: i64? = opaque[\"abs({0})\"] @1\n  r2 = project r0 (x@9: i64? = %0)\n  return r2", "flock::eval::no_meaning", "%1");
+    refused(
+        "  %0: i64? = opaque[\"abs({0})\"] @1\n  r2 = project r0 (x@9: i64? = %0)\n  return r2",
+        "flock::eval::no_meaning",
+        "%1",
+    );
     // What the result does not need is not evaluated.
     gives("  r2 = opaque[\"SELECT 1\"] (x@9: i64)\n  r3 = limit r0 1\n  return r3", &["1 1.5 'a'"]);
 }

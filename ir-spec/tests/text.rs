@@ -52,8 +52,30 @@ impl Random {
 /// Cuts, doubles, swaps and overwrites pieces of the text.
 fn mutated(text: &str, random: &mut Random) -> String {
     const PIECES: [&str; 24] = [
-        "(", ")", "[", "]", "{", "}", "\"", "\\", "#", "%", "@", "-", "\n", "nan", "-inf", "1e999", "4294967296", "é", "\u{0}",
-        "%0", "r0", "@1", "f64[", "?",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "\\",
+        "#",
+        "%",
+        "@",
+        "-",
+        "\n",
+        "nan",
+        "-inf",
+        "1e999",
+        "4294967296",
+        "é",
+        "\u{0}",
+        "%0",
+        "r0",
+        "@1",
+        "f64[",
+        "?",
     ];
     let mut chars: Vec<char> = text.chars().collect();
     for _ in 0..1 + random.below(3) {
@@ -80,8 +102,11 @@ fn no_text_makes_the_parser_or_the_verifier_panic() {
     // Constants are refused at once when a digit differs, so every other mutant leaves them alone.
     let (constants, rest) = EXAMPLE.split_once("fn ").expect("functions follow the constants");
     for i in 0..6_000 {
-        let text =
-            if i % 2 == 0 { mutated(EXAMPLE, &mut random) } else { format!("{constants}fn {}", mutated(rest, &mut random)) };
+        let text = if i % 2 == 0 {
+            mutated(EXAMPLE, &mut random)
+        } else {
+            format!("{constants}fn {}", mutated(rest, &mut random))
+        };
         match text::parse(&text) {
             Err(faults) => assert!(!faults.is_empty() && faults.len() <= 100),
             Ok(module) => {

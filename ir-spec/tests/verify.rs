@@ -207,8 +207,14 @@ fn calls_do_not_pile_up() {
 #[test]
 fn queries() {
     let q = |lines: &str, expected: &[&str]| refused(&query(lines), expected);
-    refused("query q {\n  r0 = scan t (a@1: i64)\n  return r0\n}\nquery q {\n  r0 = scan t (a@2: i64)\n  return r0\n}", &["module name"]);
-    refused("query q {\n  r0 = scan t (a@1: i64)\n  return r0\n}\nquery p {\n  r0 = scan t (a@1: i64)\n  return r0\n}", &["p/r0 column"]);
+    refused(
+        "query q {\n  r0 = scan t (a@1: i64)\n  return r0\n}\nquery q {\n  r0 = scan t (a@2: i64)\n  return r0\n}",
+        &["module name"],
+    );
+    refused(
+        "query q {\n  r0 = scan t (a@1: i64)\n  return r0\n}\nquery p {\n  r0 = scan t (a@1: i64)\n  return r0\n}",
+        &["p/r0 column"],
+    );
     q("  r2 = scan v (a@1: i64)\n  return r0", &["q/r2 column"]);
     q("  r2 = scan v (a@9: i64[2])\n  return r0", &["q/r2 column"]);
     q("  r2 = filter r0 @5\n  return r2", &["q/r2 scope"]);

@@ -226,7 +226,12 @@ impl Run<'_> {
 
     /// Per left row the right rows that may be its partners, where the condition demands that a value of the left
     /// equals one of the right; the condition as a whole is evaluated on these.
-    fn candidates(&self, left: &Rows, right: &Rows, on: Option<NodeId>) -> Result<Option<Vec<Rc<Vec<usize>>>>, Diagnostic> {
+    fn candidates(
+        &self,
+        left: &Rows,
+        right: &Rows,
+        on: Option<NodeId>,
+    ) -> Result<Option<Vec<Rc<Vec<usize>>>>, Diagnostic> {
         let Some((l, r)) = on.and_then(|on| equality(&self.query.graph, on, left, right)) else { return Ok(None) };
         let (l, r) = (self.frames(left, &[l])?, self.frames(right, &[r])?);
         let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
@@ -327,10 +332,9 @@ fn equality(graph: &Graph, on: NodeId, left: &Rows, right: &Rows) -> Option<(Nod
         (Op::Eq, [a, b]) if over(*a, left) && over(*b, right) => Some((*a, *b)),
         (Op::Eq, [a, b]) if over(*b, left) && over(*a, right) => Some((*b, *a)),
         // One level is what queries have; below an `and` inside an `and` the nested loop is as right.
-        (Op::And, args) => args
-            .iter()
-            .filter(|a| graph.node(**a).op == Op::Eq)
-            .find_map(|a| equality(graph, *a, left, right)),
+        (Op::And, args) => {
+            args.iter().filter(|a| graph.node(**a).op == Op::Eq).find_map(|a| equality(graph, *a, left, right))
+        }
         _ => None,
     }
 }

@@ -95,7 +95,8 @@ impl<'a> Apply<'a> {
         let mut valid = Vec::with_capacity(self.rows * self.width());
         for k in 0..self.width() {
             let columns: Vec<&[bool]> = operands.iter().map(|(f, v)| column(f, v, k)).collect();
-            valid.extend((0..self.rows).map(|r| columns.iter().all(|c| if c.len() == self.rows { c[r] } else { c[0] })));
+            valid
+                .extend((0..self.rows).map(|r| columns.iter().all(|c| if c.len() == self.rows { c[r] } else { c[0] })));
         }
         Some(valid)
     }

@@ -184,7 +184,9 @@ fn guard(c: &Apply<'_>) -> Frame {
 
 fn cast(c: &Apply<'_>) -> Frame {
     let typed = match c.out.dtype {
-        DType::F64 => c.map(|x: &f64| *x).or_else(|| c.map(|x: &i64| *x as f64)).or_else(|| c.map(|x: &f32| f64::from(*x))),
+        DType::F64 => {
+            c.map(|x: &f64| *x).or_else(|| c.map(|x: &i64| *x as f64)).or_else(|| c.map(|x: &f32| f64::from(*x)))
+        }
         DType::F32 => c.map(|x: &f64| *x as f32).or_else(|| c.map(|x: &i64| *x as f32)),
         _ => None,
     };

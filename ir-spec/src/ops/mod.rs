@@ -376,11 +376,7 @@ pub(crate) fn same(args: &[Type]) -> Result<FrameType, String> {
     if let Some(other) = frames.iter().find(|f| f.dtype != first.dtype) {
         return Err(format!("dtypes {} and {} differ", first.dtype, other.dtype));
     }
-    Ok(FrameType {
-        dtype: first.dtype,
-        nullable: frames.iter().any(|f| f.nullable),
-        width: common_width(&frames)?,
-    })
+    Ok(FrameType { dtype: first.dtype, nullable: frames.iter().any(|f| f.nullable), width: common_width(&frames)? })
 }
 
 /// The frame, if its dtype passes.

@@ -5,11 +5,12 @@ use crate::frame::Frame;
 use crate::types::{DType, Type};
 
 ops! {
-    /// The operands' columns side by side. A constant of one row repeats on every row.
+    /// The operands' columns side by side. A constant of one row repeats on every row. A null stays a
+    /// null.
     CONCAT = "concat"("a...") { shape "[n,k1] [n,k2] ... -> [n,k1+k2+...] of one dtype", nulls Own, exact Bits, source "ONNX Concat-13", infer concat_type, eval concat }
-    /// A range of columns.
+    /// A range of columns, nulls included.
     SLICE = "slice"("a") [AttrKind::Range] { shape "[n,k] -> [n,len]", nulls Own, exact Bits, source "ONNX Slice-13", infer slice_type, eval slice }
-    /// Columns by index, in that order, repeats allowed.
+    /// Columns by index, in that order, repeats allowed, nulls included.
     TAKE = "take"("a", "columns") { shape "[n,k], constant i64 1 x m of 0..k -> [n,m]", nulls Own, exact Bits, source "ONNX Gather-13", infer take_type, eval take }
 }
 

@@ -43,7 +43,8 @@ impl<'t> Lower<'t> {
         let id = self.module.constants.insert(constant);
         let hash = id.to_string();
         if label.len() < 8 || !hash.starts_with(label) {
-            let message = format!("the content hashes to #{}, the text says #{label}", &hash[..label.len().clamp(8, 32)]);
+            let message =
+                format!("the content hashes to #{}, the text says #{label}", &hash[..label.len().clamp(8, 32)]);
             p.fault("flock::text::hash", pos, message);
         }
         if self.constants.insert(label, id).is_some() {
@@ -53,16 +54,15 @@ impl<'t> Lower<'t> {
 
     pub fn function(&mut self, p: &mut Parser<'t>, name: Arc<str>, pos: Pos, params: Vec<Param>, lines: Vec<Line<'t>>) {
         let by_name = params.iter().zip(0..).map(|(p, i)| (p.name.clone(), (i, p.ty))).collect();
-        let mut names =
-            Names { params: by_name, columns: HashMap::new(), nodes: HashMap::new(), rels: HashMap::new() };
+        let mut names = Names { params: by_name, columns: HashMap::new(), nodes: HashMap::new(), rels: HashMap::new() };
         let mut graph = Graph::default();
         let mut outputs = None;
         for line in lines {
             match line {
                 Line::Outputs(list) if outputs.is_none() => {
-                    let list = list.into_iter().map(|(name, at)| {
-                        Some(Output { name, node: self.operand(p, &mut graph, &names, &at)? })
-                    });
+                    let list = list
+                        .into_iter()
+                        .map(|(name, at)| Some(Output { name, node: self.operand(p, &mut graph, &names, &at)? }));
                     outputs = Some(list.flatten().collect::<Vec<_>>());
                 }
                 Line::Outputs(list) => {
@@ -234,9 +234,9 @@ impl<'t> Lower<'t> {
             }
             RelText::Sort { input, keys } => {
                 let input = rel_id(p, names, input, pos)?;
-                let keys = keys.into_iter().map(|(at, descending, nulls_first)| {
-                    Some(SortKey { key: node(p, &at)?, descending, nulls_first })
-                });
+                let keys = keys
+                    .into_iter()
+                    .map(|(at, descending, nulls_first)| Some(SortKey { key: node(p, &at)?, descending, nulls_first }));
                 Rel::Sort { input, keys: keys.collect::<Option<_>>()? }
             }
             RelText::Limit { input, count, offset } => {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::lexer::{Lexer, Pos, Tok};
 use super::lower::Lower;
-use super::syntax::{AggregateText, At, AttrText, Column, Line, NodeLine, Operand, RelText};
+use super::syntax::{At, AttrText, Line, NodeLine, Operand};
 use crate::diagnostic::{Diagnostic, Faults};
-use crate::frame::{Data, Frame, map_data};
+use crate::frame::Frame;
 use crate::module::{Module, Param};
 use crate::ops::{Attr, AttrKind, Op, Word};
-use crate::relation::{AggregateKind, JoinKind};
 use crate::types::{DType, FrameType};
 
 pub(super) fn parse(text: &str) -> Result<Module, Faults> {
@@ -242,91 +241,6 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `table f64[2] [1, 2; 3, 4]`
-    fn table(&mut self) -> Option<Frame> {
-        self.next();
-        let ty = self.ty()?;
-        let pos = self.pos;
-        self.expect("[")?;
-        let (data, rows) = self.rows(ty.dtype, ty.width as usize)?;
-        // Without rows the width alone would be looped over, and the text may say any.
-        let width = if rows == 0 { 0 } else { ty.width as usize };
-        // From row by row to column by column.
-        let by_column = map_data!(&data, v => {
-            (0..width).flat_map(|j| (0..rows).map(move |i| v[i * width + j].clone())).collect()
-        });
-        if ty.nullable {
-            self.fault("flock::text::value", pos, "a constant has no nulls");
-            return None;
-        }
-        Frame::new(rows, ty.width as usize, by_column)
-    }
-
-    /// Rows of `width` values up to the closing bracket, row by row.
-    fn rows(&mut self, dtype: DType, width: usize) -> Option<(Data, usize)> {
-        let mut data = empty(dtype);
-        let mut rows = 0;
-        while !self.eat("]") {
-            let pos = self.pos;
-            let before = length(&data);
-            self.values(&mut data)?;
-            rows += 1;
-            if length(&data) - before != width {
-                let message = format!("row {rows} has {} values, expected {width}", length(&data) - before);
-                self.fault("flock::text::value", pos, message);
-                return None;
-            }
-            if !self.eat(";") {
-                self.expect("]")?;
-                break;
-            }
-        }
-        Some((data, rows))
-    }
-
-    /// One or more values with commas between them.
-    fn values(&mut self, data: &mut Data) -> Option<()> {
-        loop {
-            self.value(data)?;
-            if !self.eat(",") {
-                return Some(());
-            }
-        }
-    }
-
-    fn value(&mut self, data: &mut Data) -> Option<()> {
-        let read = match (&mut *data, &self.tok) {
-            (Data::Bool(v), Tok::Word(w @ ("true" | "false"))) => Some(v.push(*w == "true")),
-            (Data::I64(v), Tok::Number(n)) => n.parse().ok().map(|x| v.push(x)),
-            (Data::F32(v), t) => float(t, f32::NAN, f32::INFINITY, |x| x.is_finite()).map(|x| v.push(x)),
-            (Data::F64(v), t) => float(t, f64::NAN, f64::INFINITY, |x| x.is_finite()).map(|x| v.push(x)),
-            (Data::Str(v), Tok::Quoted(q)) => Some(v.push(Arc::from(q.as_ref()))),
-            _ => None,
-        };
-        if read.is_none() {
-            let message = format!("{} is no {}", self.tok.show(), dtype(data));
-            self.fault("flock::text::value", self.pos, message);
-            return None;
-        }
-        self.next();
-        Some(())
-    }
-
-    /// `[1, 2]` or `[]` of floats that are exact in `dtype`.
-    pub fn float_list(&mut self, dtype: DType) -> Option<Vec<f64>> {
-        self.expect("[")?;
-        let mut data = empty(dtype);
-        if !self.is("]") {
-            self.values(&mut data)?;
-        }
-        self.expect("]")?;
-        match data {
-            Data::F32(v) => Some(v.into_iter().map(f64::from).collect()),
-            Data::F64(v) => Some(v),
-            _ => self.expected("floats"),
-        }
-    }
-
     /// The index behind a letter: `n12`, `l3`, `x4`.
     fn lettered(&mut self, letter: char) -> Option<u32> {
         let index = if let Tok::Word(w) = self.tok { index(w, letter) } else { None };
@@ -500,135 +414,18 @@ impl<'t> Parser<'t> {
 
     fn literal(&mut self, dtype: DType) -> Option<Frame> {
         self.next();
-        let mut data = empty(dtype);
+        let mut data = values::empty(dtype);
         if !self.is("]") {
             self.values(&mut data)?;
         }
         self.expect("]")?;
-        Frame::new(1, length(&data), data)
-    }
-
-    fn query_line(&mut self) -> Option<Line<'t>> {
-        let pos = self.pos;
-        if self.eat_word("return") {
-            let pos = self.pos;
-            return self.lettered('r').map(|r| Line::Root(r, pos));
-        }
-        match self.tok {
-            Tok::Word(w) if index(w, 'r').is_some() => {
-                let number = self.lettered('r')?;
-                self.expect("=")?;
-                self.relation().map(|rel| Line::Rel { pos, number, rel })
-            }
-            _ => self.frame_line(),
-        }
-    }
-
-    fn relation(&mut self) -> Option<RelText<'t>> {
-        let Tok::Word(kind) = self.tok else { return self.expected("a relation") };
-        if !matches!(
-            kind,
-            "scan" | "filter" | "project" | "join" | "aggregate" | "sort" | "limit" | "distinct" | "union" | "opaque"
-        ) {
-            return self.expected("a relation");
-        }
-        self.next();
-        Some(match kind {
-            "scan" => RelText::Scan { table: self.dotted("a table")?, columns: self.columns()? },
-            "filter" => RelText::Filter { input: self.lettered('r')?, predicate: self.operand()? },
-            "project" => RelText::Project { input: self.lettered('r')?, items: self.items()? },
-            "join" => self.join()?,
-            "aggregate" => {
-                let input = self.lettered('r')?;
-                self.expect_word("by")?;
-                let keys = self.items()?;
-                self.expect_word("give")?;
-                RelText::Aggregate { input, keys, aggregates: self.list(Self::aggregate)? }
-            }
-            "sort" => RelText::Sort { input: self.lettered('r')?, keys: self.list(Self::sort_key)? },
-            "limit" => {
-                let input = self.lettered('r')?;
-                let count = if self.eat_word("all") { None } else { Some(self.integer("a number of rows or `all`")?) };
-                let offset = if self.eat_word("offset") { self.integer("a number of rows")? } else { 0 };
-                RelText::Limit { input, count, offset }
-            }
-            "distinct" => RelText::Distinct { input: self.lettered('r')? },
-            "union" => RelText::Union { inputs: self.inputs()?, columns: self.columns()? },
-            _ => {
-                self.expect("[")?;
-                let sql = self.quoted("SQL in quotes")?;
-                self.expect("]")?;
-                RelText::Opaque { sql, inputs: self.inputs()?, columns: self.columns()? }
-            }
-        })
-    }
-
-    fn join(&mut self) -> Option<RelText<'t>> {
-        self.expect("[")?;
-        let kind = if let Tok::Word(w) = self.tok { JoinKind::parse(w) } else { None };
-        let Some(kind) = kind else { return self.expected("a kind of join") };
-        self.next();
-        self.expect("]")?;
-        let (left, right) = (self.lettered('r')?, self.lettered('r')?);
-        let ends = matches!(self.tok, Tok::Line | Tok::End | Tok::Sym("}"));
-        Some(RelText::Join { kind, left, right, on: if ends { None } else { Some(self.operand()?) } })
-    }
-
-    fn inputs(&mut self) -> Option<Vec<u32>> {
-        let mut inputs = Vec::new();
-        while !self.is("(") {
-            inputs.push(self.lettered('r')?);
-        }
-        Some(inputs)
-    }
-
-    fn column(&mut self) -> Option<Column> {
-        let name = self.name("a column")?;
-        let Tok::Column(id) = self.tok else { return self.expected("`@` with a number") };
-        self.next();
-        self.expect(":")?;
-        Some(Column { name, id, ty: self.ty()? })
-    }
-
-    fn columns(&mut self) -> Option<Vec<Column>> {
-        self.list(Self::column)
-    }
-
-    fn items(&mut self) -> Option<Vec<(Column, At<'t>)>> {
-        self.list(|p| {
-            let column = p.column()?;
-            p.expect("=")?;
-            Some((column, p.operand()?))
-        })
-    }
-
-    fn aggregate(&mut self) -> Option<AggregateText<'t>> {
-        let column = self.column()?;
-        self.expect("=")?;
-        let kind = if let Tok::Word(w) = self.tok { AggregateKind::parse(w) } else { None };
-        let Some(kind) = kind else { return self.expected("an aggregate") };
-        self.next();
-        let distinct = self.eat_word("distinct");
-        let arg = if self.is(",") || self.is(")") { None } else { Some(self.operand()?) };
-        Some(AggregateText { column, kind, distinct, arg })
-    }
-
-    fn sort_key(&mut self) -> Option<(At<'t>, bool, bool)> {
-        let key = self.operand()?;
-        let descending = self.eat_word("desc");
-        if !descending {
-            self.expect_word("asc")?;
-        }
-        self.expect_word("nulls")?;
-        let first = self.eat_word("first");
-        if !first {
-            self.expect_word("last")?;
-        }
-        Some((key, descending, first))
+        Frame::new(1, values::length(&data), data)
     }
 }
 
 mod ensemble;
+mod relations;
+mod values;
 
 /// The index behind a letter, without leading zeros.
 fn index(word: &str, letter: char) -> Option<u32> {
@@ -638,44 +435,4 @@ fn index(word: &str, letter: char) -> Option<u32> {
 
 fn word(name: &str, words: &[Word]) -> Option<Word> {
     words.iter().copied().find(|w| w.name() == name)
-}
-
-fn empty(dtype: DType) -> Data {
-    match dtype {
-        DType::Bool => Data::Bool(Vec::new()),
-        DType::I64 => Data::I64(Vec::new()),
-        DType::F32 => Data::F32(Vec::new()),
-        DType::F64 => Data::F64(Vec::new()),
-        DType::Str => Data::Str(Vec::new()),
-    }
-}
-
-fn length(data: &Data) -> usize {
-    crate::with_data!(data, v => v.len())
-}
-
-fn dtype(data: &Data) -> DType {
-    match data {
-        Data::Bool(_) => DType::Bool,
-        Data::I64(_) => DType::I64,
-        Data::F32(_) => DType::F32,
-        Data::F64(_) => DType::F64,
-        Data::Str(_) => DType::Str,
-    }
-}
-
-/// A float as written; a number too large for the type is refused, since it would become infinite.
-fn float<T: std::str::FromStr + std::ops::Neg<Output = T>>(
-    tok: &Tok<'_>,
-    nan: T,
-    infinite: T,
-    finite: impl Fn(&T) -> bool,
-) -> Option<T> {
-    match tok {
-        Tok::Word("nan") => Some(nan),
-        Tok::Word("inf") => Some(infinite),
-        Tok::Number("-inf") => Some(-infinite),
-        Tok::Number(n) => n.parse().ok().filter(finite),
-        _ => None,
-    }
 }

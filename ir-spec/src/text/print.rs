@@ -54,9 +54,8 @@ fn labels(pool: &Pool) -> HashMap<ConstId, String> {
         pool.iter().filter(|(_, c)| !tables::is_inline(c)).map(|(id, _)| (id, id.to_string())).collect();
     let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     // The pool is ordered, so the nearest prefixes are the neighbours'.
-    let beside = |i: usize, j: Option<usize>| {
-        j.and_then(|j| named.get(j)).map_or(0, |other| common(&named[i].1, &other.1) + 1)
-    };
+    let beside =
+        |i: usize, j: Option<usize>| j.and_then(|j| named.get(j)).map_or(0, |other| common(&named[i].1, &other.1) + 1);
     (0..named.len())
         .map(|i| {
             let len = beside(i, i.checked_sub(1)).max(beside(i, Some(i + 1))).max(8);
@@ -198,7 +197,9 @@ impl Body<'_> {
                 Some(p) => name(&p.name, out),
                 None => write!(out, "parameter_{i}")?,
             },
-            Attr::Column(c) => write!(out, "{c}{}", if node.ty.frame().is_some_and(|t| t.nullable) { "?" } else { "" })?,
+            Attr::Column(c) => {
+                write!(out, "{c}{}", if node.ty.frame().is_some_and(|t| t.nullable) { "?" } else { "" })?
+            }
             Attr::Const(c) => match (self.labels.get(c), self.pool.get(*c).map(AsRef::as_ref)) {
                 (None, Some(Constant::Table(t))) => tables::literal(t, out)?,
                 (Some(label), _) => write!(out, "#{label}")?,

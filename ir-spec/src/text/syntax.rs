@@ -80,7 +80,11 @@ pub(super) struct AggregateText<'t> {
 pub(super) enum Line<'t> {
     Step(Option<String>),
     Node(NodeLine<'t>),
-    Rel { pos: Pos, number: u32, rel: RelText<'t> },
+    Rel {
+        pos: Pos,
+        number: u32,
+        rel: RelText<'t>,
+    },
     /// `return name = %3, …` of a function.
     Outputs(Vec<(Arc<str>, At<'t>)>),
     /// `return r3` of a query.

@@ -101,7 +101,11 @@ impl QueryCheck<'_> {
             }
         }
         if query.root.index() >= query.rels.len() {
-            self.faults.add("flock::verify::relation", || query.name.to_string(), "the result is a relation that does not exist");
+            self.faults.add(
+                "flock::verify::relation",
+                || query.name.to_string(),
+                "the result is a relation that does not exist",
+            );
         }
     }
 
@@ -112,9 +116,10 @@ impl QueryCheck<'_> {
     /// The columns that a relation gives.
     fn gives(&self, rel: &Rel) -> std::rc::Rc<Scope> {
         match rel {
-            Rel::Filter { input, .. } | Rel::Sort { input, .. } | Rel::Limit { input, .. } | Rel::Distinct { input } => {
-                self.scope(*input)
-            }
+            Rel::Filter { input, .. }
+            | Rel::Sort { input, .. }
+            | Rel::Limit { input, .. }
+            | Rel::Distinct { input } => self.scope(*input),
             Rel::Join { kind: JoinKind::Semi | JoinKind::Anti, left, .. } => self.scope(*left),
             Rel::Join { kind, left, right, .. } => {
                 let (left_nulls, right_nulls) = kind.null_sides();

@@ -91,7 +91,7 @@ impl<'t> Parser<'t> {
         let test = Test::ALL.into_iter().find(|t| self.is(t.symbol()));
         let Some(test) = test else { return self.expected("a comparison") };
         self.next();
-        let mut threshold = super::empty(DType::F64);
+        let mut threshold = super::values::empty(DType::F64);
         self.value(&mut threshold)?;
         let crate::Data::F64(threshold) = threshold else { return None };
         self.expect("?")?;

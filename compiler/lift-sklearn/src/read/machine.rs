@@ -406,7 +406,7 @@ impl<'a> Machine<'a> {
 
     pub(super) fn add(&mut self, value: Value) -> Step<Id> {
         let id = self.heap.push(value);
-        id.ok_or_else(|| self.coded("flock::lift::too_large", format!("more than {} values", self.heap.len())))
+        id.ok_or_else(|| self.coded("flock::lift::too_large", format!("more than {} values", self.heap.count())))
     }
 
     fn pop(&self, s: &mut Stream) -> Step<Id> {

@@ -218,7 +218,7 @@ impl Array {
     }
 
     /// Number of elements.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         element_count(&self.shape).unwrap_or(0)
     }
 
@@ -234,7 +234,7 @@ impl Array {
         }
         let plain = !self.fortran || self.shape.iter().filter(|n| **n > 1).count() <= 1;
         let (shape, index) = (self.shape.clone(), vec![0; self.shape.len()]);
-        Positions { shape, strides, index, plain, next: 0, left: self.len() }
+        Positions { shape, strides, index, plain, next: 0, left: self.count() }
     }
 }
 

@@ -24,7 +24,7 @@ impl Machine<'_> {
                 Value::Array(Box::new(Array::empty()))
             }
             ("numpy._core.numeric._frombuffer", [Some(buffer), Some(dtype), Some(shape), Some(order)]) => {
-                self.from_buffer(buffer, dtype, shape, order)?
+                self.buffer_array(buffer, dtype, shape, order)?
             }
             ("numpy._core.multiarray.scalar", [Some(dtype), Some(value), ..]) => match self.scalar(dtype, value)? {
                 Ok(scalar) => scalar,
@@ -49,7 +49,7 @@ impl Machine<'_> {
         self.add(value)
     }
 
-    fn from_buffer(&mut self, buffer: Id, dtype: Id, dims: Id, order: Id) -> Step<Value> {
+    fn buffer_array(&mut self, buffer: Id, dtype: Id, dims: Id, order: Id) -> Step<Value> {
         let fortran = match self.heap.as_str(order) {
             Some("C") => false,
             Some("F") => true,

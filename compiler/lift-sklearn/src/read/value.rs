@@ -152,7 +152,7 @@ impl<'a> Heap<'a> {
     }
 
     /// Number of values.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.values.len()
     }
 

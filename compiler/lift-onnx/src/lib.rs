@@ -1,1 +1,33 @@
-//! Lifts ONNX graphs to Flock IR.
+//! Reads ONNX graphs as data and lifts them to Flock IR.
+//!
+//! [`lift`] checks the bytes ([`wire`]), finds the order of the nodes ([`wiring`]) and calls one lifter per operator
+//! ([`ops`]). The answer is onnxruntime's: where it and the specification part ways, the operator's file says so.
+//! What a lifter does not know by name stops the lift with its place: `graph.node[12] "scaler" (Scaler)`.
+
+mod attributes;
+mod broadcast;
+mod columns;
+mod elem;
+mod external;
+mod fold;
+mod groups;
+mod inputs;
+mod labels;
+mod lift;
+mod literal;
+mod node;
+pub mod ops;
+mod outputs;
+mod report;
+mod scores;
+mod shape;
+mod value;
+mod versions;
+mod wire;
+mod wiring;
+
+pub use lift::{Options, lift};
+pub use wire::sniff;
+
+/// A step of a lift: its result, or the fault that stops it.
+pub(crate) type Res<T> = Result<T, flock_ir_spec::Diagnostic>;

@@ -1,0 +1,63 @@
+//! Nodes that read known values only are evaluated here, by the reference evaluator, and become known values.
+
+use std::sync::Arc;
+
+use flock_ir_spec::{FunctionBuilder, eval};
+
+use crate::Res;
+use crate::literal::Literal;
+use crate::node::Node;
+use crate::value::{Tensor, Value};
+
+/// Lifts a node; where all of its inputs are known, its outputs are as well.
+pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
+    let known = node.inputs.iter().flatten().all(|v| matches!(v, Value::Literal(_)));
+    if known && !node.inputs.is_empty() {
+        return folded(node);
+    }
+    let step = if node.proto.name.is_empty() { node.proto.op_type.clone() } else { node.proto.name.clone() };
+    let before = node.lift.b.set_step(Some(&step));
+    let values = (node.lifter.lift)(&mut node);
+    node.lift.b.set_step(before.as_deref());
+    values
+}
+
+fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {
+    let Node { lift, proto, index, lifter, opset, inputs } = node;
+    let place = || crate::wiring::place(index, proto);
+    let (values, builder) =
+        lift.aside(|lift| (lifter.lift)(&mut Node { lift, proto, index, lifter, opset, inputs }))?;
+    let tensors: Vec<&Tensor> =
+        values.iter().filter_map(|v| if let Value::Tensor(t) = v { Some(t) } else { None }).collect();
+    let cost: u64 = tensors.iter().filter_map(|t| t.shape.width()).sum();
+    let fault = |message: String| flock_ir_spec::Diagnostic::new("flock::lift::constant", place(), message);
+    lift.spend(cost).map_err(fault)?;
+    let mut literals = evaluate(builder, &tensors).map_err(fault)?.into_iter();
+    Ok(values
+        .into_iter()
+        .map(|v| match v {
+            Value::Tensor(_) => literals.next().map_or(v, |l| Value::Literal(Arc::new(l))),
+            other => other,
+        })
+        .collect())
+}
+
+fn evaluate(mut builder: FunctionBuilder, tensors: &[&Tensor]) -> Result<Vec<Literal>, String> {
+    let name = |i: usize| format!("y{i}");
+    for (i, t) in tensors.iter().enumerate() {
+        builder.output(&name(i), t.node);
+    }
+    let all = |faults: Vec<flock_ir_spec::Diagnostic>| {
+        faults.iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let module = builder.finish().map_err(all)?;
+    let function = module.functions.first().ok_or("no function")?;
+    let frames = eval::call(&module, function, 1, &[]).map_err(|d| d.message)?;
+    let literal = |(t, frame): (&&Tensor, flock_ir_spec::Frame)| {
+        if (0..frame.len()).any(|i| frame.is_null_flat(i)) {
+            return Err(format!("a constant {} {} that has no value", t.elem.name(), t.shape));
+        }
+        Literal::new(t.elem, t.shape.row_dims(), frame.data).ok_or_else(|| "a constant of another extent".to_owned())
+    };
+    tensors.iter().zip(frames).map(literal).collect()
+}

@@ -1,0 +1,176 @@
+//! Inputs of the graph: which columns they bind, and what a null is.
+//!
+//! A column arrives as the widest dtype of its kind and is rounded to the tensor's element type here, so that every
+//! engine rounds alike: float64 to float32 to nearest even, beyond its range to an infinity, as `astype` does. A null
+//! number is NaN; a null text or integer fits no tensor, and its row is refused.
+
+use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
+use onnx_protobuf::tensor_shape_proto::dimension::Value as Extent;
+use onnx_protobuf::{TypeProto, type_proto};
+
+use crate::elem::{Elem, name_of};
+use crate::lift::{Lift, Options};
+use crate::literal::MAX_ELEMENTS;
+use crate::shape::{Dim, Shape};
+use crate::value::{Tensor, Value};
+use crate::wiring::Source;
+
+/// What a graph says of an input.
+struct Declared {
+    elem: Elem,
+    /// Extents behind the rows; None for one that is not said.
+    dims: Vec<Option<u64>>,
+}
+
+/// Gives every input that a node in `order` or an output reads its value.
+pub fn bind(lift: &mut Lift<'_>, order: &[usize], options: &Options) {
+    let graph = lift.graph;
+    let is_input = |lift: &Lift<'_>, i: usize| lift.source(&graph.input[i].name) == Some(Source::Input(i));
+    let inputs: Vec<usize> = (0..graph.input.len()).filter(|i| is_input(lift, *i)).collect();
+    let mut read = vec![false; graph.input.len()];
+    let names = order.iter().flat_map(|n| &graph.node[*n].input).chain(graph.output.iter().map(|o| &o.name));
+    for name in names {
+        if let Some(Source::Input(i)) = lift.source(name) {
+            read[i] = true;
+        }
+    }
+    let declared: Vec<Option<Declared>> = inputs.iter().map(|i| declared(lift, *i)).collect();
+    let Some(columns) = columns(lift, &inputs, &declared, options) else { return };
+    for ((i, declared), names) in inputs.iter().zip(&declared).zip(columns) {
+        let value = declared.as_ref().filter(|_| read[*i]).and_then(|d| value(lift, *i, d, &names));
+        lift.set(&graph.input[*i].name, value.map(Value::Tensor));
+    }
+}
+
+fn place(lift: &Lift<'_>, i: usize) -> String {
+    format!("graph.input[{i}] {:?}", lift.graph.input[i].name)
+}
+
+fn declared(lift: &mut Lift<'_>, i: usize) -> Option<Declared> {
+    let result = of_type(lift.graph.input[i].type_.as_ref());
+    result.map_err(|e| lift.fault(Diagnostic::new("flock::lift::input", place(lift, i), e))).ok()
+}
+
+fn of_type(ty: Option<&TypeProto>) -> Result<Declared, String> {
+    let Some(type_proto::Value::TensorType(tensor)) = ty.and_then(|t| t.value.as_ref()) else {
+        return Err("an input that is no tensor".into());
+    };
+    let data_type = i64::from(tensor.elem_type);
+    let elem = Elem::of(data_type).ok_or_else(|| format!("an input of {}", name_of(data_type)))?;
+    let Some(shape) = tensor.shape.as_ref() else {
+        return Ok(Declared { elem, dims: vec![None] });
+    };
+    let extent = |d: &onnx_protobuf::tensor_shape_proto::Dimension| match d.value {
+        Some(Extent::DimValue(n)) if n < 1 => Err(format!("an extent of {n}")),
+        Some(Extent::DimValue(n)) => Ok(Some(n as u64)),
+        _ => Ok(None),
+    };
+    let Some((_, behind)) = shape.dim.split_first() else {
+        return Err("a scalar; the first axis of an input is its rows".into());
+    };
+    Ok(Declared { elem, dims: behind.iter().map(extent).collect::<Result<_, _>>()? })
+}
+
+/// The names of each input's columns.
+fn columns(
+    lift: &mut Lift<'_>,
+    inputs: &[usize],
+    declared: &[Option<Declared>],
+    options: &Options,
+) -> Option<Vec<Vec<String>>> {
+    let given = options.columns.as_deref();
+    let only = inputs.len() == 1;
+    let mut widths = Vec::new();
+    for (i, declared) in inputs.iter().zip(declared) {
+        let dims = declared.as_ref().map_or(&[][..], |d| &d.dims);
+        let width = match dims {
+            [None] if only && given.is_some() => given.map(|g| g.len() as u64),
+            _ => dims.iter().try_fold(1u64, |a, d| a.checked_mul((*d)?)),
+        };
+        match width.filter(|w| (1..=MAX_ELEMENTS).contains(w)) {
+            Some(w) => widths.push(w as usize),
+            None => {
+                let fault = Diagnostic::new("flock::lift::input", place(lift, *i), "the number of columns is not said")
+                    .help("name them with `--columns`, or export the model with a fixed number of features");
+                lift.fault(fault);
+                return None;
+            }
+        }
+    }
+    let total: usize = widths.iter().sum();
+    let fault = |lift: &mut Lift<'_>, message: String| {
+        lift.fault(Diagnostic::new("flock::lift::columns", "graph.input", message));
+        None
+    };
+    let names: Vec<String> = match given {
+        Some(names) if names.len() == total => names.to_vec(),
+        Some(names) => return fault(lift, format!("the graph reads {total} columns, {} are named", names.len())),
+        None if total as u64 > MAX_ELEMENTS => return fault(lift, format!("the graph reads {total} columns")),
+        None => {
+            let own = |(i, w): (&usize, &usize)| own_names(&lift.graph.input[*i].name, *w);
+            inputs.iter().zip(&widths).flat_map(own).collect()
+        }
+    };
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
+        return fault(lift, format!("two columns are named `{}`", twice[0]));
+    }
+    let mut rest = names.into_iter();
+    Some(widths.iter().map(|w| rest.by_ref().take(*w).collect()).collect())
+}
+
+/// An input of one column binds its own name, a wider one `X_0 … X_{k-1}`.
+fn own_names(name: &str, width: usize) -> Vec<String> {
+    if width == 1 { vec![name.to_owned()] } else { (0..width).map(|i| format!("{name}_{i}")).collect() }
+}
+
+fn value(lift: &mut Lift<'_>, i: usize, declared: &Declared, names: &[String]) -> Option<Tensor> {
+    let dims = match declared.dims.as_slice() {
+        [None] => vec![names.len() as u64],
+        dims => dims.iter().map(|d| d.unwrap_or(1)).collect(),
+    };
+    let built = lift.spend(64 * names.len() as u64).and_then(|()| frame(lift, declared.elem, names));
+    match built {
+        Ok(node) => {
+            let shape = Shape(std::iter::once(Dim::Rows).chain(dims.into_iter().map(Dim::Fixed)).collect());
+            Some(Tensor { elem: declared.elem, shape, node })
+        }
+        Err(message) => {
+            lift.fault(Diagnostic::new("flock::lift::input", place(lift, i), message));
+            None
+        }
+    }
+}
+
+/// The columns as one frame of the tensor's element type, without nulls.
+fn frame(lift: &mut Lift<'_>, elem: Elem, names: &[String]) -> Result<NodeId, String> {
+    let dtype = if elem.is_float() { DType::F64 } else { elem.dtype() };
+    let ty = FrameType::new(dtype, 1).nullable();
+    let b = &mut lift.b;
+    let columns = names
+        .iter()
+        .map(|n| b.input(n, ty).map_err(|other| format!("column `{n}` is {other} as well")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut op = |op: Op, attr: Attr, args: &[NodeId]| b.op_with(op, attr, args).map_err(|e| e.to_string());
+    let frame = if columns.len() == 1 { columns[0] } else { op(Op::Concat, Attr::None, &columns)? };
+    if elem.is_float() {
+        let nan = lift.b.constant(Frame::row_f64([f64::NAN]));
+        let frame = lift.b.op(Op::Coalesce, &[frame, nan]).map_err(|e| e.to_string())?;
+        if elem == Elem::F64 {
+            return Ok(frame);
+        }
+        let ty = FrameType::new(DType::F32, names.len() as u32);
+        return lift.b.op_with(Op::Cast, Attr::Type(ty), &[frame]).map_err(|e| e.to_string());
+    }
+    let null = op(Op::IsNull, Attr::None, &[frame])?;
+    let valid = op(Op::Not, Attr::None, &[null])?;
+    let all = if names.len() == 1 { valid } else { op(Op::All, Attr::None, &[valid])? };
+    let zero = lift.b.constant(crate::node::zero(dtype));
+    lift.b.refuse_unless(all);
+    let frame = lift.b.op(Op::Coalesce, &[frame, zero]).map_err(|e| e.to_string())?;
+    if elem == Elem::I32 {
+        lift.refuse_beyond_i32(frame).map_err(|e| e.to_string())?;
+    }
+    Ok(frame)
+}

@@ -23,9 +23,10 @@ pub fn expand_composites(module: &Module, keep: &dyn Fn(Composite) -> bool) -> M
 /// no output, or a later function) stays as it is.
 #[must_use]
 pub fn inline_calls(module: &Module) -> Module {
+    let mut index = HashMap::new();
     rewritten(module, |done, source, pool| {
-        let by_name = done.iter().map(|f| (f.name.clone(), f)).collect();
-        let mut inliner = Inliner { functions: by_name, bodies: HashMap::new() };
+        index.extend(done.iter().enumerate().skip(index.len()).map(|(i, f)| (f.name.clone(), i)));
+        let mut inliner = Inliner { functions: done, index: &index, bodies: HashMap::new() };
         rebuilt(source, pool, |graph, _, node, args| inliner.node(graph, node, args))
     })
 }
@@ -74,7 +75,9 @@ type Body = Vec<Option<NodeId>>;
 
 struct Inliner<'a> {
     /// Functions without calls.
-    functions: HashMap<Arc<str>, &'a Function>,
+    functions: &'a [Function],
+    /// Where each is.
+    index: &'a HashMap<Arc<str>, usize>,
     /// Bodies that are there already: outputs of one call share them.
     bodies: HashMap<(Arc<str>, Box<[NodeId]>), Body>,
 }
@@ -82,7 +85,9 @@ struct Inliner<'a> {
 impl Inliner<'_> {
     fn node(&mut self, graph: &mut Graph, node: &crate::Node, args: &[NodeId]) -> Result<NodeId, TypeError> {
         let Attr::Call { function, output, .. } = &node.attr else { return graph.add_like(node, args) };
-        let Some(f) = self.functions.get(function).copied() else { return graph.add_like(node, args) };
+        let Some(f) = self.index.get(function).and_then(|i| self.functions.get(*i)) else {
+            return graph.add_like(node, args);
+        };
         let (Some(output), true) = (f.output(output), f.params.len() == args.len()) else {
             return graph.add_like(node, args);
         };

@@ -47,6 +47,11 @@ macro_rules! map_data {
 }
 pub(crate) use map_data;
 
+/// An element of a vector of any dtype.
+pub(crate) fn cloned<T: Clone>(values: &[T], i: usize) -> T {
+    values[i].clone()
+}
+
 /// One element.
 #[derive(Clone, Debug)]
 pub enum Scalar {
@@ -222,7 +227,7 @@ impl Frame {
     pub fn gather(&self, rows: &[Option<usize>]) -> Frame {
         let flat = || (0..self.width).flat_map(|j| rows.iter().map(move |r| r.map(|r| j * self.rows + r)));
         let data =
-            map_data!(&self.data, v => flat().map(|i| i.map_or_else(Default::default, |i| v[i].clone())).collect());
+            map_data!(&self.data, v => flat().map(|i| i.map_or_else(Default::default, |i| cloned(v, i))).collect());
         let nulls = self.valid.is_some() || rows.contains(&None);
         let valid = nulls.then(|| flat().map(|i| i.is_some_and(|i| !self.is_null_flat(i))).collect());
         Frame { rows: rows.len(), width: self.width, data, valid }

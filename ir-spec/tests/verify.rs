@@ -142,7 +142,8 @@ fn ensembles() {
         values: vec![1.0, 2.0, 3.0, 4.0, 5.0],
     };
     assert_eq!(sound().check(), Ok(()));
-    let broken: [(&str, fn(&mut TreeEnsemble)); 12] = [
+    type Break = fn(&mut TreeEnsemble);
+    let broken: [(&str, Break); 12] = [
         ("a dtype that is no float", |t| t.input = DType::I64),
         ("base values", |t| t.base.push(0.0)),
         ("a value that is no f32", |t| t.values[0] = 0.1),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Parser, Tok};
-use crate::frame::{Data, Frame, map_data};
+use crate::frame::{Data, Frame, cloned, map_data};
 use crate::types::DType;
 
 impl Parser<'_> {
@@ -18,7 +18,7 @@ impl Parser<'_> {
         let width = if rows == 0 { 0 } else { ty.width as usize };
         // From row by row to column by column.
         let by_column = map_data!(&data, v => {
-            (0..width).flat_map(|j| (0..rows).map(move |i| v[i * width + j].clone())).collect()
+            (0..width).flat_map(|j| (0..rows).map(move |i| cloned(v, i * width + j))).collect()
         });
         if ty.nullable {
             self.fault("flock::text::value", pos, "a constant has no nulls");
@@ -60,15 +60,18 @@ impl Parser<'_> {
     }
 
     pub(super) fn value(&mut self, data: &mut Data) -> Option<()> {
+        let nan = (f32::NAN, f64::NAN);
+        let infinite = (f32::INFINITY, f64::INFINITY);
         let read = match (&mut *data, &self.tok) {
-            (Data::Bool(v), Tok::Word(w @ ("true" | "false"))) => Some(v.push(*w == "true")),
-            (Data::I64(v), Tok::Number(n)) => n.parse().ok().map(|x| v.push(x)),
-            (Data::F32(v), t) => float(t, f32::NAN, f32::INFINITY, |x| x.is_finite()).map(|x| v.push(x)),
-            (Data::F64(v), t) => float(t, f64::NAN, f64::INFINITY, |x| x.is_finite()).map(|x| v.push(x)),
-            (Data::Str(v), Tok::Quoted(q)) => Some(v.push(Arc::from(q.as_ref()))),
-            _ => None,
+            (Data::Bool(v), Tok::Word("true")) => push(v, Some(true)),
+            (Data::Bool(v), Tok::Word("false")) => push(v, Some(false)),
+            (Data::I64(v), Tok::Number(n)) => push(v, n.parse().ok()),
+            (Data::F32(v), t) => push(v, float(t, nan.0, infinite.0, |x| x.is_finite())),
+            (Data::F64(v), t) => push(v, float(t, nan.1, infinite.1, |x| x.is_finite())),
+            (Data::Str(v), Tok::Quoted(q)) => push(v, Some(Arc::from(q.as_ref()))),
+            _ => false,
         };
-        if read.is_none() {
+        if !read {
             let message = format!("{} is no {}", self.tok.show(), dtype(data));
             self.fault("flock::text::value", self.pos, message);
             return None;
@@ -115,6 +118,13 @@ fn dtype(data: &Data) -> DType {
         Data::F64(_) => DType::F64,
         Data::Str(_) => DType::Str,
     }
+}
+
+/// Whether there was something to append.
+fn push<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
+    let read = value.is_some();
+    values.extend(value);
+    read
 }
 
 /// A float as written; a number too large for the type is refused, since it would become infinite.

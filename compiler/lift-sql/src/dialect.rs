@@ -89,6 +89,11 @@ impl SourceDialect {
         self != SourceDialect::Postgres
     }
 
+    /// Whether the columns that USING merges stand in front of all others for `*`; else where the left table has them.
+    pub(crate) fn merged_first(self) -> bool {
+        self == SourceDialect::Postgres
+    }
+
     /// The type that `FLOAT` names; None where it would be a guess.
     pub(crate) fn float(self) -> Option<DType> {
         match self {

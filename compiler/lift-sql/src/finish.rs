@@ -14,7 +14,12 @@ impl Lifter<'_> {
             _ => {
                 // A fault that nobody told would be a query that is lost without a word.
                 if self.faults.is_empty() {
-                    self.fault_at("flock::sql::internal", sqlparser::tokenizer::Span::empty(), "the query was not lifted", None);
+                    self.fault_at(
+                        "flock::sql::internal",
+                        sqlparser::tokenizer::Span::empty(),
+                        "the query was not lifted",
+                        None,
+                    );
                 }
                 return Err(self.faults);
             }
@@ -29,7 +34,8 @@ impl Lifter<'_> {
         for (id, constant) in self.pool.iter() {
             module.constants.share(id, constant.clone());
         }
-        let internal = |e: TypeError| vec![flock_ir_spec::Diagnostic::new("flock::sql::internal", self.name, e.to_string())];
+        let internal =
+            |e: TypeError| vec![flock_ir_spec::Diagnostic::new("flock::sql::internal", self.name, e.to_string())];
         let (graph, rels) = without_dead_nodes(&self.graph, rels).map_err(internal)?;
         module.queries.push(Query { name: self.name.into(), graph, rels, root });
         module.drop_unused_constants();

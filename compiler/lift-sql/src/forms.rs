@@ -19,7 +19,7 @@ pub(crate) struct TableForm {
     /// The rows.
     pub data: TableFactor,
     /// The outputs that a WITH clause lists.
-    pub outputs: Option<Vec<(Ident, DataType)>>,
+    pub outputs: Outputs,
     /// Whether the data keeps its own alias (SQL Server); else input and output columns have the form's alias.
     pub own_alias: bool,
     /// Where it stands.
@@ -33,6 +33,8 @@ pub(crate) struct Misread {
 }
 
 type Tokens = Vec<TokenWithSpan>;
+/// The columns of a WITH clause.
+type Outputs = Option<Vec<(Ident, DataType)>>;
 
 /// Puts `<marker>i` in the place of the i-th form; forms within the data of forms come first.
 pub(crate) fn rewrite(tokens: Tokens, marker: &str, forms: &mut Vec<TableForm>) -> Result<Tokens, Misread> {
@@ -129,11 +131,7 @@ fn split(tokens: &[TokenWithSpan]) -> Vec<&[TokenWithSpan]> {
 }
 
 /// `WITH (name type, …)` behind SQL Server's form, and the index behind it.
-fn with_clause(
-    tokens: &[TokenWithSpan],
-    at: usize,
-    bigquery: bool,
-) -> Result<(Option<Vec<(Ident, DataType)>>, usize), Misread> {
+fn with_clause(tokens: &[TokenWithSpan], at: usize, bigquery: bool) -> Result<(Outputs, usize), Misread> {
     let open = at + 1;
     if bigquery || !is_word(tokens.get(at), "with") || !is(tokens.get(open), &Token::LParen) {
         return Ok((None, at));
@@ -164,7 +162,7 @@ fn misread(error: sqlparser::parser::ParserError, fallback: Location) -> Misread
 fn read(
     found: Found,
     inner: &[TokenWithSpan],
-    outputs: Option<Vec<(Ident, DataType)>>,
+    outputs: Outputs,
     span: Span,
     marker: &str,
     forms: &mut Vec<TableForm>,
@@ -178,7 +176,13 @@ fn read(
     if p.peek_token().token != Token::EOF {
         return Err(Misread { message: format!("expected the end of the data, found: {}", p.peek_token()), at: start });
     }
-    Ok(TableForm { model: model_name(model).ok_or_else(|| wrong("expected the model's name".into()))?, data, outputs, own_alias: !found.bigquery, span })
+    Ok(TableForm {
+        model: model_name(model).ok_or_else(|| wrong("expected the model's name".into()))?,
+        data,
+        outputs,
+        own_alias: !found.bigquery,
+        span,
+    })
 }
 
 type Parts<'a> = (&'a [TokenWithSpan], &'a [TokenWithSpan]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flock_ir_spec::{ColumnDef, JoinKind, NodeId, Op, Rel, RelId};
+use flock_ir_spec::{ColumnDef, Frame, JoinKind, NodeId, Op, Rel, RelId};
 use sqlparser::ast::{
     Ident, Join, JoinConstraint, JoinOperator, ObjectName, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
@@ -37,7 +37,8 @@ impl<'a> Lifter<'a> {
 
     fn one_row(&mut self) -> Lifted<Source> {
         let column = self.mint("one", crate::expr::INTEGER.with_nulls(false));
-        let rel = self.push(Rel::Opaque { sql: "SELECT 1 AS \"one\"".into(), inputs: vec![], columns: vec![column] })?;
+        let rel =
+            self.push(Rel::Opaque { sql: "SELECT 1 AS \"one\"".into(), inputs: vec![], columns: vec![column] })?;
         Ok((rel, Scope::default()))
     }
 
@@ -98,7 +99,13 @@ impl<'a> Lifter<'a> {
             }
             _ => self.equal_names(&names, &left_scope, &right_scope, at)?,
         };
-        let rel = self.push(Rel::Join { kind: if on.is_none() { JoinKind::Cross } else { kind }, left: left_rel, right: right_rel, on })?;
+        // NATURAL without a common name, or no condition at all: every pair, and the rows without one.
+        let (kind, on) = match (kind, on) {
+            (JoinKind::Inner | JoinKind::Cross, None) => (JoinKind::Cross, None),
+            (kind, None) => (kind, Some(self.constant(Frame::row_bool([true])))),
+            (kind, on) => (kind, on),
+        };
+        let rel = self.push(Rel::Join { kind, left: left_rel, right: right_rel, on })?;
         if null_left {
             left_scope.columns.iter_mut().for_each(|c| c.node = self.as_nullable(c.node));
         }
@@ -118,7 +125,12 @@ impl<'a> Lifter<'a> {
         match twice {
             Some(t) => {
                 let message = format!("two tables are called `{}`", t.name.join("."));
-                Err(self.fault_help("flock::sql::ambiguous_table", at, message, "give one of them another name with AS"))
+                Err(self.fault_help(
+                    "flock::sql::ambiguous_table",
+                    at,
+                    message,
+                    "give one of them another name with AS",
+                ))
             }
             None => Ok(()),
         }
@@ -149,13 +161,14 @@ impl<'a> Lifter<'a> {
             JoinConstraint::Using(list) => {
                 let names: Option<Vec<Ident>> =
                     list.iter().map(|n| names::parts(n).and_then(|mut p| p.pop().filter(|_| p.is_empty()))).collect();
-                names.ok_or(Told).or_else(|_| Err(self.unsupported(at, "a qualified name in USING")))
+                names.ok_or_else(|| self.unsupported(at, "a qualified name in USING"))
             }
             JoinConstraint::Natural => {
                 if left.tables.iter().chain(&right.tables).any(|t| t.open.is_some()) {
                     return Err(self.unsupported(at, "NATURAL JOIN with a table whose columns are not known"));
                 }
-                let plain = |s: &Scope<'_>| s.columns.iter().filter(|c| c.plain).map(|c| c.name.clone()).collect::<Vec<_>>();
+                let plain =
+                    |s: &Scope<'_>| s.columns.iter().filter(|c| c.plain).map(|c| c.name.clone()).collect::<Vec<_>>();
                 let other = plain(right);
                 let common = plain(left).into_iter().filter(|n| other.contains(n));
                 Ok(common.map(|n| Ident::with_quote('"', &*n)).collect())
@@ -184,7 +197,7 @@ impl<'a> Lifter<'a> {
         self.conjunction(&tests)
     }
 
-    /// Both scopes; a merged column stands first, and its sides count only with their table's name.
+    /// Both scopes; the sides of a merged column count only with their table's name.
     fn merged_scope(
         &mut self,
         kind: JoinKind,
@@ -192,31 +205,43 @@ impl<'a> Lifter<'a> {
         mut left: Scope<'static>,
         mut right: Scope<'static>,
     ) -> Lifted<Scope<'static>> {
-        let mut merged = Vec::new();
+        let mut first = Vec::new();
         for name in names {
-            let parts = std::slice::from_ref(name);
-            let (a, b) = (self.named(parts, &left)?, self.named(parts, &right)?);
-            let node = match kind {
-                JoinKind::Right => b,
-                JoinKind::Full => {
-                    let value = sqlparser::ast::Expr::Identifier(name.clone());
-                    let either = self.coalesce(&value, "COALESCE", &[Value::Node(a), Value::Node(b)])?;
-                    self.settle(either)?
-                }
-                _ => a,
-            };
-            let column = left.columns.iter().find(|c| c.plain && names::same(name, &c.name)).map(|c| c.name.clone());
-            merged.push(ScopeColumn { table: None, name: column.unwrap_or_else(|| names::given(name)), node, plain: true });
+            let node = self.merged_value(kind, name, &left, &right)?;
+            let at = left.columns.iter().position(|c| c.plain && names::same(name, &c.name));
+            let shown = at.map_or_else(|| names::given(name), |i| left.columns[i].name.clone());
+            let merged = ScopeColumn { table: None, name: shown, node, plain: true };
+            left.columns
+                .iter_mut()
+                .chain(&mut right.columns)
+                .filter(|c| names::same(name, &c.name))
+                .for_each(|c| c.plain = false);
+            match at {
+                Some(i) if !self.dialect.merged_first() => left.columns.insert(i, merged),
+                _ => first.push(merged),
+            }
         }
-        for c in left.columns.iter_mut().chain(&mut right.columns) {
-            c.plain &= !names.iter().any(|n| names::same(n, &c.name));
-        }
+        first.append(&mut left.columns);
+        // What an earlier USING merged is no table's column, and is gone once it is merged again.
+        first.retain(|c| c.plain || c.table.is_some());
+        left.columns = first;
         left.append(right);
-        merged.append(&mut left.columns);
-        // A column that an earlier USING merged is no table's and has been merged again: it is gone.
-        merged.retain(|c| c.plain || c.table.is_some());
-        left.columns = merged;
         Ok(left)
+    }
+
+    /// The value of a merged column: that of the side which is never null for it.
+    fn merged_value(&mut self, kind: JoinKind, name: &Ident, left: &Scope<'_>, right: &Scope<'_>) -> Lifted<NodeId> {
+        let parts = std::slice::from_ref(name);
+        let (a, b) = (self.named(parts, left)?, self.named(parts, right)?);
+        match kind {
+            JoinKind::Right => Ok(b),
+            JoinKind::Full => {
+                let at = sqlparser::ast::Expr::Identifier(name.clone());
+                let either = self.coalesce(&at, "COALESCE", &[Value::Node(a), Value::Node(b)])?;
+                self.settle(either)
+            }
+            _ => Ok(a),
+        }
     }
 
     // Tables.
@@ -224,18 +249,32 @@ impl<'a> Lifter<'a> {
     fn factor(&mut self, factor: &TableFactor) -> Lifted<Source> {
         self.visit(factor.span());
         let source = match factor {
-            TableFactor::Table { name, alias, args: None, with_hints, version: None, with_ordinality: false, partitions, json_path: None, sample: None, index_hints }
-                if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() =>
-            {
+            TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                with_hints,
+                version: None,
+                with_ordinality: false,
+                partitions,
+                json_path: None,
+                sample: None,
+                index_hints,
+            } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
                 self.table(name, alias.as_ref())
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
-                let open = self.query(subquery, None, false);
+                let open = self.query(subquery, None, true);
                 open.and_then(|open| self.derived(open, alias.as_ref(), Vec::new()))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(table_with_joins),
             TableFactor::Derived { lateral: true, .. } => Err(self.unsupported(factor, "LATERAL")),
-            TableFactor::Table { args: Some(_), name, .. } => Err(self.unsupported(factor, format!("the table function `{name}`"))),
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                Err(self.unsupported(factor, "TABLESAMPLE"))
+            }
+            TableFactor::Table { args: Some(_), name, .. } => {
+                Err(self.unsupported(factor, format!("the table function `{name}`")))
+            }
             TableFactor::UNNEST { .. } => Err(self.unsupported(factor, "UNNEST")),
             TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Err(self.unsupported(factor, "PIVOT")),
             _ => Err(self.unsupported(factor, "this form of table")),
@@ -246,8 +285,12 @@ impl<'a> Lifter<'a> {
     /// In the place of a table with a fault: every column of it is known to be at fault.
     fn broken(&mut self, factor: &TableFactor) -> Lifted<Source> {
         let name = match factor {
-            TableFactor::Table { alias: Some(a), .. } | TableFactor::Derived { alias: Some(a), .. } => vec![names::given(&a.name)],
-            TableFactor::Table { name, .. } => names::parts(name).unwrap_or_default().iter().map(names::given).collect(),
+            TableFactor::Table { alias: Some(a), .. } | TableFactor::Derived { alias: Some(a), .. } => {
+                vec![names::given(&a.name)]
+            }
+            TableFactor::Table { name, .. } => {
+                names::parts(name).unwrap_or_default().iter().map(names::given).collect()
+            }
             _ => Vec::new(),
         };
         let (rel, mut scope) = self.one_row()?;
@@ -292,7 +335,11 @@ impl<'a> Lifter<'a> {
     /// A view is its query, in which the names around do not count.
     fn view(&mut self, name: &str, sql: &str, at: &Ident) -> Lifted<Open> {
         if self.views.iter().any(|v| v == name) {
-            return Err(self.fault("flock::sql::unsupported", &names::at(at), format!("the view `{name}` reads itself")));
+            return Err(self.fault(
+                "flock::sql::unsupported",
+                &names::at(at),
+                format!("the view `{name}` reads itself"),
+            ));
         }
         let parsed = parse::parse(&format!("{}:{name}", self.name), sql).map_err(|faults| {
             self.faults.extend(faults);
@@ -302,7 +349,7 @@ impl<'a> Lifter<'a> {
         let marker = std::mem::replace(&mut self.marker, parsed.marker.clone());
         let ctes = std::mem::take(&mut self.ctes);
         self.views.push(name.to_owned());
-        let open = self.nested(|l| l.query(&parsed.query, None, false));
+        let open = self.nested(|l| l.query(&parsed.query, None, true));
         self.views.pop();
         (self.forms, self.marker, self.ctes) = (forms, marker, ctes);
         open
@@ -332,7 +379,11 @@ impl<'a> Lifter<'a> {
             many => {
                 let all: Vec<String> = many.iter().map(|t| t.name.join(".")).collect();
                 let at = ObjectName::from(parts.to_vec());
-                Err(self.fault("flock::sql::ambiguous_table", &at, format!("`{}` is ambiguous: {}", text(), all.join(", "))))
+                Err(self.fault(
+                    "flock::sql::ambiguous_table",
+                    &at,
+                    format!("`{}` is ambiguous: {}", text(), all.join(", ")),
+                ))
             }
         }
     }
@@ -407,7 +458,10 @@ impl<'a> Lifter<'a> {
         let open = self.renamed(open, alias.map_or(&[], |a| &a.columns))?;
         let column = |(name, node): (Arc<str>, NodeId)| ScopeColumn { table: Some(0), name, node, plain: true };
         let columns = open.columns.into_iter().map(column).collect();
-        Ok((open.rel, Scope { tables: vec![ScopeTable { name, open: None, broken: false }], columns, ..Scope::default() }))
+        Ok((
+            open.rel,
+            Scope { tables: vec![ScopeTable { name, open: None, broken: false }], columns, ..Scope::default() },
+        ))
     }
 
     // Predictions over a table.
@@ -432,17 +486,30 @@ impl<'a> Lifter<'a> {
         if !form.own_alias {
             let columns = std::mem::take(&mut scope.columns);
             scope.tables = Vec::new();
-            scope.columns = columns.into_iter().filter(|c| c.plain).map(|c| ScopeColumn { table: Some(0), ..c }).collect();
+            scope.columns =
+                columns.into_iter().filter(|c| c.plain).map(|c| ScopeColumn { table: Some(0), ..c }).collect();
             if let Some((twice, _)) = outputs.iter().find(|(n, _)| scope.columns.iter().any(|c| c.name == *n)) {
                 let message = format!("the data has a column `{twice}`, and the model `{name}` gives one of that name");
-                return Err(self.fault_at("flock::sql::collision", form.span, message, Some("rename the column of the data".into())));
+                return Err(self.fault_at(
+                    "flock::sql::collision",
+                    form.span,
+                    message,
+                    Some("rename the column of the data".into()),
+                ));
             }
         }
         let table = scope.tables.len();
         scope.tables.push(ScopeTable { name: shown, open: None, broken: false });
-        scope.columns.extend(outputs.into_iter().map(|(name, node)| ScopeColumn { table: Some(table), name, node, plain: true }));
+        scope.columns.extend(outputs.into_iter().map(|(name, node)| ScopeColumn {
+            table: Some(table),
+            name,
+            node,
+            plain: true,
+        }));
         match alias.map(|a| a.columns.as_slice()) {
-            Some([first, ..]) => Err(self.unsupported(&names::at(&first.name), "column names behind the alias of a prediction")),
+            Some([first, ..]) => {
+                Err(self.unsupported(&names::at(&first.name), "column names behind the alias of a prediction"))
+            }
             _ => Ok((rel, scope)),
         }
     }
@@ -487,4 +554,3 @@ fn is_text(ty: &sqlparser::ast::DataType) -> bool {
     use sqlparser::ast::DataType as T;
     matches!(ty, T::Varchar(_) | T::Nvarchar(_) | T::Char(_) | T::Character(_) | T::CharacterVarying(_))
 }
-

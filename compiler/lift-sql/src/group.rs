@@ -26,7 +26,8 @@ impl Lifter<'_> {
             return Err(self.fault_help("flock::sql::group", &e, message, "conditions on aggregates belong to HAVING"));
         };
         let operand = self.nested(|l| l.aggregate_operand(&e, f, name, scope));
-        let result = operand.and_then(|(kind, distinct, arg)| self.aggregate_column(&mut grouping, &e, kind, distinct, arg));
+        let result =
+            operand.and_then(|(kind, distinct, arg)| self.aggregate_column(&mut grouping, &e, kind, distinct, arg));
         self.grouping = Some(grouping);
         result
     }

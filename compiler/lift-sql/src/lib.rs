@@ -58,7 +58,9 @@ pub fn lift(name: &str, sql: &str, catalog: &Catalog, dialect: SourceDialect) ->
     std::thread::scope(|scope| {
         match std::thread::Builder::new().name("lift-sql".into()).stack_size(STACK).spawn_scoped(scope, work) {
             Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(e) => Err(vec![Diagnostic::new("flock::sql::too_large", name, format!("no memory to read it with: {e}"))]),
+            Err(e) => {
+                Err(vec![Diagnostic::new("flock::sql::too_large", name, format!("no memory to read it with: {e}"))])
+            }
         }
     })
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use flock_ir_spec::{
-    Attr, ColumnDef, ColumnId, Constant, DType, Diagnostic, Faults, Frame, FrameType, Graph, Module, NodeId, Op, Pool, Rel,
-    RelId, Type,
+    Attr, ColumnDef, ColumnId, Constant, DType, Diagnostic, Faults, Frame, FrameType, Graph, Module, NodeId, Op, Pool,
+    Rel, RelId, Type,
 };
 use sqlparser::ast::Spanned;
 use sqlparser::tokenizer::Span;
@@ -14,10 +14,12 @@ use sqlparser::tokenizer::Span;
 use crate::catalog::{Catalog, NOT_KNOWN};
 use crate::dialect::SourceDialect;
 use crate::expr::Value;
-use crate::group::Grouping;
 use crate::forms::TableForm;
+use crate::group::Grouping;
+use crate::names;
 use crate::parse::Parsed;
-use crate::query::Cte;
+use crate::query::{Columns, Cte};
+use crate::scope::Scope;
 use crate::window::Window;
 
 /// A fault has been told; nothing more is to be said about the value.
@@ -73,12 +75,7 @@ pub(crate) struct Lifter<'a> {
 }
 
 /// Lifts a parsed query.
-pub(crate) fn lift(
-    name: &str,
-    parsed: &Parsed,
-    catalog: &Catalog,
-    dialect: SourceDialect,
-) -> Result<Module, Faults> {
+pub(crate) fn lift(name: &str, parsed: &Parsed, catalog: &Catalog, dialect: SourceDialect) -> Result<Module, Faults> {
     let mut learned = Learned::new();
     loop {
         let mut lifter = Lifter::new(name, parsed, catalog, dialect, &learned);
@@ -147,7 +144,13 @@ impl<'a> Lifter<'a> {
     }
 
     /// Tells a fault at a span; an empty one means the last place that was known.
-    pub fn fault_at(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: Option<String>) -> Told {
+    pub fn fault_at(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Told {
         self.visit(span);
         let fault = Diagnostic { code, place: self.place.clone(), message: message.into(), help };
         if self.faults.len() < MAX_FAULTS && !self.faults.contains(&fault) {
@@ -156,9 +159,17 @@ impl<'a> Lifter<'a> {
         Told
     }
 
+    /// The nearest of the columns in scope; nothing where no more faults are kept.
+    pub fn nearest_column(&self, found: &str, scope: &Scope<'_>) -> String {
+        if self.faults.len() >= MAX_FAULTS {
+            return String::new();
+        }
+        names::help("columns", found, scope.columns.iter().filter(|c| c.plain).map(|c| &*c.name))
+    }
+
     /// What SQL has and this lifter does not.
     pub fn unsupported(&mut self, at: &impl Spanned, what: impl std::fmt::Display) -> Told {
-        self.fault("flock::sql::unsupported", at, format!("{what} is not supported"))
+        self.fault("flock::sql::unsupported", at, format!("not supported: {what}"))
     }
 
     /// Remembers a place for faults that have none of their own.
@@ -177,7 +188,12 @@ impl<'a> Lifter<'a> {
             return Err(self.too_large("values"));
         }
         self.graph.add(op, attr, args).map_err(|e| {
-            self.fault_at("flock::sql::internal", Span::empty(), format!("the lifted expression is not well typed: {e}"), None)
+            self.fault_at(
+                "flock::sql::internal",
+                Span::empty(),
+                format!("the lifted expression is not well typed: {e}"),
+                None,
+            )
         })
     }
 
@@ -202,21 +218,12 @@ impl<'a> Lifter<'a> {
 
     /// Carried SQL. `ty` is None where its type is not known.
     pub fn opaque(&mut self, sql: String, ty: Option<FrameType>, operands: &[NodeId]) -> Lifted<NodeId> {
-        if operands.is_empty() {
-            return self.opaque_leaf(sql, ty);
-        }
         let attr = Attr::Opaque { sql: sql.into(), ty: ty.unwrap_or(NOT_KNOWN) };
         let node = self.add(Op::Opaque, attr, operands)?;
         if ty.is_none() {
             self.unknown.insert(node);
         }
         Ok(node)
-    }
-
-    /// Carried SQL without operands: the operator wants one, so the text has one that it does not use.
-    fn opaque_leaf(&mut self, sql: String, ty: Option<FrameType>) -> Lifted<NodeId> {
-        let unused = self.constant(Frame::row_bool([true]));
-        self.opaque(sql, ty, &[unused])
     }
 
     /// The type of a frame node.
@@ -342,7 +349,7 @@ impl<'a> Lifter<'a> {
         &mut self,
         input: RelId,
         values: impl IntoIterator<Item = (Arc<str>, NodeId)>,
-    ) -> Lifted<(RelId, Vec<(Arc<str>, NodeId)>)> {
+    ) -> Lifted<(RelId, Columns)> {
         let mut items = Vec::new();
         let mut leaves = Vec::new();
         for (name, node) in values {

@@ -4,7 +4,12 @@ use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
 /// Whether what is written names `name`: a quoted name exactly, a plain one in any case.
 pub(crate) fn same(written: &Ident, name: &str) -> bool {
-    written.value == name || (written.quote_style.is_none() && written.value.to_lowercase() == name.to_lowercase())
+    let ascii = || written.value.is_ascii() && name.is_ascii();
+    let folded = || match ascii() {
+        true => written.value.eq_ignore_ascii_case(name),
+        false => written.value.to_lowercase() == name.to_lowercase(),
+    };
+    written.value == name || (written.quote_style.is_none() && folded())
 }
 
 /// The name that an identifier gives to something new: a plain one folds to lower case only for a column that no
@@ -52,10 +57,14 @@ pub(crate) fn help<'a>(what: &str, found: &str, candidates: impl IntoIterator<It
     }
 }
 
-/// The candidate at the least edit distance, where that is at most a third of the name.
+/// The only candidate that starts so, else the one at the least edit distance, where that is at most a third of the name.
 fn nearest<'a>(found: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let bound = (found.chars().count() / 3).max(1);
     let lower = found.to_lowercase();
+    let mut longer = candidates.iter().filter(|c| found.len() > 2 && c.to_lowercase().starts_with(&lower));
+    if let (Some(only), None) = (longer.next(), longer.next()) {
+        return Some(only);
+    }
+    let bound = found.chars().count() / 3;
     candidates
         .iter()
         .filter(|c| c.chars().count().abs_diff(lower.chars().count()) <= bound)

@@ -31,9 +31,9 @@ pub(crate) fn parse(name: &str, sql: &str) -> Result<Parsed, Faults> {
         let place = place.map_or_else(|| name.to_owned(), |(line, column)| format!("{name}:{line}:{column}"));
         Diagnostic::new(code, place, message)
     };
-    let tokens = Tokenizer::new(&GenericDialect, sql).tokenize_with_location().map_err(|e| {
-        vec![fault("flock::sql::parse", Some((e.location.line, e.location.column)), e.message)]
-    })?;
+    let tokens = Tokenizer::new(&GenericDialect, sql)
+        .tokenize_with_location()
+        .map_err(|e| vec![fault("flock::sql::parse", Some((e.location.line, e.location.column)), e.message)])?;
     let tokens: Vec<TokenWithSpan> = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
     if tokens.len() > MAX_TOKENS {
         let message = format!("the statement has {} tokens, at most {MAX_TOKENS} are read", tokens.len());
@@ -104,7 +104,8 @@ pub(crate) fn explain(error: ParserError) -> (String, Option<(u64, u64)>) {
         ParserError::RecursionLimitExceeded => return ("the statement nests too deeply".into(), None),
     };
     let Some((message, place)) = text.rsplit_once(" at Line: ") else { return (text, None) };
-    let place = place.split_once(", Column: ").and_then(|(l, c)| Some((l.trim().parse().ok()?, c.trim().parse().ok()?)));
+    let place =
+        place.split_once(", Column: ").and_then(|(l, c)| Some((l.trim().parse().ok()?, c.trim().parse().ok()?)));
     (message.trim_end_matches([',', ' ']).to_owned(), place)
 }
 
@@ -112,8 +113,10 @@ pub(crate) fn explain(error: ParserError) -> (String, Option<(u64, u64)>) {
 fn marker(sql: &str) -> String {
     const STEM: &str = "flock_form_";
     let lower = sql.to_lowercase();
-    let taken: BTreeSet<usize> =
-        lower.match_indices(STEM).map(|(i, s)| lower[i + s.len()..].bytes().take_while(|b| *b == b'z').count()).collect();
+    let taken: BTreeSet<usize> = lower
+        .match_indices(STEM)
+        .map(|(i, s)| lower[i + s.len()..].bytes().take_while(|b| *b == b'z').count())
+        .collect();
     let free = (0..).find(|n| !taken.contains(n)).unwrap_or(0);
     format!("{STEM}{}_", "z".repeat(free))
 }

@@ -27,7 +27,8 @@ impl<'a> Lifter<'a> {
                 None => {
                     let message = format!("the model `{name}` has several outputs and none is `prediction`");
                     let all: Vec<&str> = all.iter().map(|o| &*o.0).collect();
-                    let help = format!("`FROM ML.PREDICT(MODEL {name}, TABLE t)` gives all of them: {}", all.join(", "));
+                    let help =
+                        format!("`FROM ML.PREDICT(MODEL {name}, TABLE t)` gives all of them: {}", all.join(", "));
                     return Err(self.fault_help("flock::sql::unknown_output", *first, message, help));
                 }
             },
@@ -53,7 +54,11 @@ impl<'a> Lifter<'a> {
             _ => None,
         };
         let Some(text) = text else {
-            return Err(self.fault("flock::sql::type", *label, "the second argument of predict_proba is a label in quotes"));
+            return Err(self.fault(
+                "flock::sql::type",
+                *label,
+                "the second argument of predict_proba is a label in quotes",
+            ));
         };
         let wanted = format!("probability_{text}");
         let Some(output) = model.outputs().iter().find(|o| *o.0 == *wanted) else {
@@ -113,7 +118,12 @@ impl<'a> Lifter<'a> {
         if args.len() != model.params().len() {
             let params: Vec<&str> = model.params().iter().map(|p| &*p.name).collect();
             let message = format!("the model `{name}` takes {} arguments, found {}", params.len(), args.len());
-            return Err(self.fault_help("flock::sql::arguments", f, message, format!("in order: {}", params.join(", "))));
+            return Err(self.fault_help(
+                "flock::sql::arguments",
+                f,
+                message,
+                format!("in order: {}", params.join(", ")),
+            ));
         }
         let bound: Vec<Lifted<NodeId>> = args
             .iter()
@@ -135,8 +145,9 @@ impl<'a> Lifter<'a> {
                 let mut ident = Ident::with_quote('"', &*p.name);
                 ident.span = at;
                 if let Found::Missing = scope.find(std::slice::from_ref(&ident)) {
-                    let help = names::help("columns", &p.name, scope.columns.iter().filter(|c| c.plain).map(|c| &*c.name));
-                    let message = format!("the model `{name}` wants a column `{}` ({}), and there is none", p.name, p.ty);
+                    let help = self.nearest_column(&p.name, scope);
+                    let message =
+                        format!("the model `{name}` wants a column `{}` ({}), and there is none", p.name, p.ty);
                     return Err(self.fault_at("flock::sql::unknown_column", at, message, Some(help)));
                 }
                 let node = self.named(std::slice::from_ref(&ident), scope)?;
@@ -185,7 +196,10 @@ impl<'a> Lifter<'a> {
             DType::F64 => Frame::row_f64([f64::NAN]),
             DType::F32 => Frame::row_f32([f32::NAN]),
             dtype => {
-                let message = format!("the model `{model}` wants `{}` as {dtype} without nulls, and the value may be null", p.name);
+                let message = format!(
+                    "the model `{model}` wants `{}` as {dtype} without nulls, and the value may be null",
+                    p.name
+                );
                 let help = "write COALESCE(value, …) with what is to stand for null".to_owned();
                 return Err(self.fault_at("flock::sql::type", at, message, Some(help)));
             }

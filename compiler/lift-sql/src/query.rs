@@ -5,17 +5,21 @@ use std::sync::Arc;
 use flock_ir_spec::{DType, NodeId, Rel, RelId};
 use sqlparser::ast::{Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, TableAliasColumnDef, Values, With};
 
+use crate::catalog::NOT_KNOWN;
 use crate::expr::{Common, Literal, Meet, Value};
 use crate::lifter::{Lifted, Lifter};
 use crate::names;
 use crate::scope::{Scope, ScopeColumn, ScopeTable};
+
+/// Names and values of a result, in order.
+pub(crate) type Columns = Vec<(Arc<str>, NodeId)>;
 
 /// A lifted query: values over a relation. What a reader names is unfolded into them, so that a derived table or a view
 /// costs no relation; where rows must be fixed they are projected first.
 #[derive(Clone)]
 pub(crate) struct Open {
     pub rel: RelId,
-    pub columns: Vec<(Arc<str>, NodeId)>,
+    pub columns: Columns,
     /// Whether the columns are those of the relation, in order and under their names.
     pub closed: bool,
 }
@@ -35,14 +39,12 @@ impl Lifter<'_> {
         Ok(self.close(open)?.rel)
     }
 
-    /// A query. Of one that is not `ordered` the order of rows does not matter.
+    /// A query. Where it is not `ordered`, the order of rows cannot be seen. Of a derived table it can: databases keep it
+    /// for a LIMIT around it.
     pub fn query(&mut self, q: &Query, outer: Option<&Scope<'_>>, ordered: bool) -> Lifted<Open> {
         let ctes = self.ctes.len();
-        let result = self.clauses(q).and_then(|()| {
-            let with = q.with.as_ref().map_or(Ok(()), |w| self.with(w));
-            let body = self.ordered_body(q, outer, ordered);
-            with.and(body)
-        });
+        let with = self.clauses(q).and_then(|()| q.with.as_ref().map_or(Ok(()), |w| self.with(w)));
+        let result = with.and_then(|()| self.ordered_body(q, outer, ordered));
         self.ctes.truncate(ctes);
         result
     }
@@ -65,7 +67,7 @@ impl Lifter<'_> {
             return Err(self.unsupported(with, "WITH RECURSIVE"));
         }
         for cte in &with.cte_tables {
-            let lifted = self.nested(|l| l.query(&cte.query, None, false));
+            let lifted = self.nested(|l| l.query(&cte.query, None, true));
             let open = match lifted {
                 Ok(open) if cte.from.is_none() => self.renamed(open, &cte.alias.columns).ok(),
                 Ok(_) => Err(self.unsupported(&names::at(&cte.alias.name), "FROM in WITH")).ok(),
@@ -85,23 +87,23 @@ impl Lifter<'_> {
         let order = q.order_by.as_ref().filter(|_| ordered);
         let open = match &*q.body {
             SetExpr::Select(s) => self.select(s, order, outer),
+            SetExpr::Query(q) if order.is_none() => self.query(q, outer, ordered),
             body => self.set_body(body, outer).and_then(|open| self.sorted_set(open, order)),
         };
         let (open, limit) = (open?, limit?);
         self.limited(open, limit)
     }
 
-    /// A body that is no SELECT, closed.
+    /// A body on its own, without an order.
     fn set_body(&mut self, body: &SetExpr, outer: Option<&Scope<'_>>) -> Lifted<Open> {
-        let open = match body {
+        match body {
             SetExpr::Select(s) => self.select(s, None, outer),
             SetExpr::Query(q) => self.query(q, outer, false),
             SetExpr::SetOperation { op, set_quantifier, .. } => self.set_operation(body, *op, *set_quantifier, outer),
             SetExpr::Values(values) => self.values(values),
             SetExpr::Table(_) => Err(self.unsupported(body, "TABLE as a query")),
             _ => Err(self.unsupported(body, "a statement that changes data")),
-        };
-        open
+        }
     }
 
     fn set_operation(
@@ -125,7 +127,8 @@ impl Lifter<'_> {
             rest = left;
         }
         parts.push(rest);
-        let inputs: Vec<Lifted<Open>> = parts.into_iter().rev().map(|p| self.nested(|l| l.set_body(p, outer))).collect();
+        let inputs: Vec<Lifted<Open>> =
+            parts.into_iter().rev().map(|p| self.nested(|l| l.set_body(p, outer))).collect();
         let inputs = inputs.into_iter().collect::<Lifted<Vec<Open>>>()?;
         let inputs = self.same_columns(body, op, inputs)?;
         match op {
@@ -144,17 +147,16 @@ impl Lifter<'_> {
             let message = format!("{op} of queries with {width} and {} columns", other.columns.len());
             return Err(self.fault("flock::sql::type", at, message));
         }
-        let mut types: Vec<Option<DType>> = Vec::new();
+        let mut types: Vec<Common> = Vec::new();
         for c in 0..width {
             let values: Vec<Value> = inputs.iter().map(|i| self.chosen(i.columns[c].1)).collect();
             types.push(match self.common(&values, Meet::Choice) {
-                Common::Is(dtype) => Some(dtype),
-                Common::Null | Common::Unknown => None,
                 Common::Clash(a, b) => {
                     let name = inputs.first().map(|i| i.columns[c].0.clone()).unwrap_or_default();
                     let message = format!("the column `{name}` of {op} is {a} in one query and {b} in another");
                     return Err(self.fault("flock::sql::type", at, message));
                 }
+                known => known,
             });
         }
         inputs
@@ -164,16 +166,25 @@ impl Lifter<'_> {
                     .columns
                     .iter()
                     .zip(&types)
-                    .map(|((name, node), ty)| {
-                        let value = self.chosen(*node);
-                        Ok((name.clone(), ty.map_or(Ok(*node), |ty| self.adapt(&value, ty))?))
-                    })
+                    .map(|((name, node), ty)| Ok((name.clone(), self.in_common(*node, ty)?)))
                     .collect();
                 let columns = columns.into_iter().collect::<Lifted<Vec<_>>>()?;
                 let closed = open.closed && columns.iter().zip(&open.columns).all(|(a, b)| a.1 == b.1);
                 self.close(Open { columns, closed, ..open })
             })
             .collect()
+    }
+
+    /// A value of a set operation's input in the type of its column; the database's where that is not known.
+    fn in_common(&mut self, node: NodeId, ty: &Common) -> Lifted<NodeId> {
+        match ty {
+            Common::Is(dtype) => {
+                let value = self.chosen(node);
+                self.adapt(&value, *dtype)
+            }
+            Common::Unknown if self.ty(node).dtype != NOT_KNOWN.dtype => self.opaque("{0}".into(), None, &[node]),
+            _ => Ok(node),
+        }
     }
 
     /// A value of a select list: a bare null has no type of its own.
@@ -221,7 +232,8 @@ impl Lifter<'_> {
             columns.push(column);
             leaves.push((name, leaf));
         }
-        let rel = self.push(Rel::Opaque { sql: sql.into(), inputs: inputs.iter().map(|i| i.rel).collect(), columns })?;
+        let rel =
+            self.push(Rel::Opaque { sql: sql.into(), inputs: inputs.iter().map(|i| i.rel).collect(), columns })?;
         Ok(Open { rel, columns: leaves, closed: true })
     }
 
@@ -257,7 +269,7 @@ impl Lifter<'_> {
                     return Err(self.fault("flock::sql::type", values, format!("`{name}` of VALUES is {a} and {b}")));
                 }
             };
-            let column = self.mint(&name, ty.map_or(crate::catalog::NOT_KNOWN, |d| flock_ir_spec::FrameType::new(d, 1).nullable()));
+            let column = self.mint(&name, ty.map_or(NOT_KNOWN, |d| flock_ir_spec::FrameType::new(d, 1).nullable()));
             let leaf = self.leaf(&column);
             if ty.is_none() {
                 self.unknown.insert(leaf);
@@ -266,7 +278,11 @@ impl Lifter<'_> {
             given.push(column);
             leaves.push((Arc::from(name), leaf));
         }
-        let rel = self.push(Rel::Opaque { sql: format!("VALUES {}", rows.join(", ")).into(), inputs: vec![], columns: given })?;
+        let rel = self.push(Rel::Opaque {
+            sql: format!("VALUES {}", rows.join(", ")).into(),
+            inputs: vec![],
+            columns: given,
+        })?;
         Ok(Open { rel, columns: leaves, closed: true })
     }
 
@@ -302,8 +318,17 @@ impl Lifter<'_> {
 
     /// The columns as a scope in which an ORDER BY around them reads.
     pub fn output_scope(&self, open: &Open) -> Scope<'static> {
-        let column = |(name, node): &(Arc<str>, NodeId)| ScopeColumn { table: None, name: name.clone(), node: *node, plain: true };
-        Scope { columns: open.columns.iter().map(column).collect(), tables: Vec::<ScopeTable>::new(), ..Scope::default() }
+        let column = |(name, node): &(Arc<str>, NodeId)| ScopeColumn {
+            table: None,
+            name: name.clone(),
+            node: *node,
+            plain: true,
+        };
+        Scope {
+            columns: open.columns.iter().map(column).collect(),
+            tables: Vec::<ScopeTable>::new(),
+            ..Scope::default()
+        }
     }
 
     /// An integer literal that counts rows.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use flock_ir_spec::{ColumnId, NodeId, Rel, RelId, SortKey};
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, OrderBy, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned, TopQuantity,
-    WildcardAdditionalOptions,
+    Distinct, Expr, GroupByExpr, Ident, OrderBy, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind,
+    Spanned, TopQuantity, WildcardAdditionalOptions,
 };
 use sqlparser::tokenizer::Span;
 
@@ -14,12 +14,12 @@ use crate::expr::short;
 use crate::group::Grouping;
 use crate::lifter::{Lifted, Lifter, Told};
 use crate::names;
-use crate::query::Open;
+use crate::query::{Columns, Open};
 use crate::scope::{Scope, ScopeColumn};
 
 /// A select while its clauses are lifted: values over the rows of FROM and WHERE, with aggregates and windows as leaves.
 struct Block {
-    items: Vec<(Arc<str>, NodeId)>,
+    items: Columns,
     /// Where each item stands.
     spans: Vec<Span>,
     having: Option<NodeId>,
@@ -35,7 +35,11 @@ impl Lifter<'_> {
         scope.outer = outer;
         let selected = s.selection.as_ref().map_or(Ok(rel), |e| self.nested(|l| l.selection(rel, e, &scope)));
         let order = self.order_items(order);
-        let outside = (self.grouping.replace(Grouping::default()), self.windows.replace(Vec::new()), self.subqueries.replace(Vec::new()));
+        let outside = (
+            self.grouping.replace(Grouping::default()),
+            self.windows.replace(Vec::new()),
+            self.subqueries.replace(Vec::new()),
+        );
         let block = order.and_then(|order| self.block(s, order, &scope));
         let grouping = std::mem::replace(&mut self.grouping, outside.0).unwrap_or_default();
         let windows = std::mem::replace(&mut self.windows, outside.1).unwrap_or_default();
@@ -116,7 +120,12 @@ impl Lifter<'_> {
         let items = self.items(s, scope);
         let having = s.having.as_ref().map(|e| self.without_windows(|l| l.condition(e, scope))).transpose();
         let (items, spans) = items?;
-        let column = |(name, node): &(Arc<str>, NodeId)| ScopeColumn { table: None, name: name.clone(), node: *node, plain: true };
+        let column = |(name, node): &(Arc<str>, NodeId)| ScopeColumn {
+            table: None,
+            name: name.clone(),
+            node: *node,
+            plain: true,
+        };
         let output = Scope { columns: items.iter().map(column).collect(), ..Scope::default() };
         let groups = self.group_keys(s, &output, scope);
         let keys: Vec<Lifted<SortKey>> = order.iter().map(|i| self.sort_key(i, &output, scope)).collect();
@@ -160,11 +169,13 @@ impl Lifter<'_> {
 
     // The select list.
 
-    fn items(&mut self, s: &Select, scope: &Scope<'_>) -> Lifted<(Vec<(Arc<str>, NodeId)>, Vec<Span>)> {
+    fn items(&mut self, s: &Select, scope: &Scope<'_>) -> Lifted<(Columns, Vec<Span>)> {
         let mut items = Vec::new();
         let mut spans = Vec::new();
         let mut told = None;
-        for item in &s.projection {
+        let all = [SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+        let list = if s.flavor == SelectFlavor::FromFirstNoSelect { all.as_slice() } else { &s.projection };
+        for item in list {
             match self.item(item, scope) {
                 Ok(columns) => {
                     spans.resize(spans.len() + columns.len(), item.span());
@@ -180,7 +191,7 @@ impl Lifter<'_> {
         }
     }
 
-    fn item(&mut self, item: &SelectItem, scope: &Scope<'_>) -> Lifted<Vec<(Arc<str>, NodeId)>> {
+    fn item(&mut self, item: &SelectItem, scope: &Scope<'_>) -> Lifted<Columns> {
         self.visit(item.span());
         match item {
             SelectItem::UnnamedExpr(e) => {
@@ -201,7 +212,12 @@ impl Lifter<'_> {
                 let Some(table) = table else {
                     let tables: Vec<String> = scope.tables.iter().map(|t| t.name.join(".")).collect();
                     let help = names::help("tables here", &name.to_string(), tables.iter().map(String::as_str));
-                    return Err(self.fault_help("flock::sql::unknown_table", item, format!("`{name}` is no table here"), help));
+                    return Err(self.fault_help(
+                        "flock::sql::unknown_table",
+                        item,
+                        format!("`{name}` is no table here"),
+                        help,
+                    ));
                 };
                 if let Some(told) = self.star_fault(item, scope, Some(table)) {
                     return Err(told);
@@ -230,8 +246,8 @@ impl Lifter<'_> {
         &mut self,
         item: &SelectItem,
         options: &WildcardAdditionalOptions,
-        mut all: Vec<(Arc<str>, NodeId)>,
-    ) -> Lifted<Vec<(Arc<str>, NodeId)>> {
+        mut all: Columns,
+    ) -> Lifted<Columns> {
         use sqlparser::ast::ExcludeSelectItem as Exclude;
         let o = options;
         if o.opt_ilike.is_some() || o.opt_replace.is_some() || o.opt_rename.is_some() || o.opt_alias.is_some() {
@@ -263,7 +279,9 @@ impl Lifter<'_> {
         match e {
             Expr::Nested(e) => self.item_name(e, node, scope),
             Expr::Identifier(i) => self.column_name(i, node, scope),
-            Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| short(e), |i| self.column_name(i, node, scope)),
+            Expr::CompoundIdentifier(parts) => {
+                parts.last().map_or_else(|| short(e), |i| self.column_name(i, node, scope))
+            }
             Expr::Function(f) if names::function(&f.name).is_some_and(|n| n == "predict" || n == "predict_proba") => {
                 self.prediction_name(node).unwrap_or_else(|| short(e))
             }
@@ -307,7 +325,8 @@ impl Lifter<'_> {
         }
         let mut free = free.clone();
         free.extend(windows.iter().map(|w| w.column.id));
-        let inner: Vec<NodeId> = keys.iter().map(|k| k.1).chain(grouping.aggregates.iter().filter_map(|a| a.0.arg)).collect();
+        let inner: Vec<NodeId> =
+            keys.iter().map(|k| k.1).chain(grouping.aggregates.iter().filter_map(|a| a.0.arg)).collect();
         if self.columns_in(&inner).iter().any(|n| self.column_of(*n).is_some_and(|c| free.contains(&c))) {
             let message = "a subquery or a window inside of an aggregate or of GROUP BY is not supported";
             return Err(self.fault_at("flock::sql::unsupported", Span::empty(), message, None));

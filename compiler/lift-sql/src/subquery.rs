@@ -68,8 +68,7 @@ impl Lifter<'_> {
         };
         let equal = self.compare(at, Op::Eq, x, Value::Node(*k))?;
         let equal = self.settle(equal)?;
-        let (kind, on) =
-            if negated { (JoinKind::Anti, self.or_bool(equal, true)?) } else { (JoinKind::Semi, equal) };
+        let (kind, on) = if negated { (JoinKind::Anti, self.or_bool(equal, true)?) } else { (JoinKind::Semi, equal) };
         Ok(Partner { kind, right: open.rel, on })
     }
 
@@ -160,7 +159,8 @@ fn partner_form(mut e: &Expr) -> Option<Form<'_>> {
 
 /// The select of a query of which only whether it has rows can matter: FROM and WHERE, plain names or literals selected.
 fn rows_alone(query: &Query) -> Option<&Select> {
-    let bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let bare =
+        query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
     let SetExpr::Select(select) = &*query.body else { return None };
     let plain = |item: &SelectItem| match item {
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
@@ -169,7 +169,8 @@ fn rows_alone(query: &Query) -> Option<&Select> {
         }
         SelectItem::ExprWithAliases { .. } => false,
     };
-    let ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(keys, mods) if keys.is_empty() && mods.is_empty());
+    let ungrouped =
+        matches!(&select.group_by, GroupByExpr::Expressions(keys, mods) if keys.is_empty() && mods.is_empty());
     let rest = select.having.is_none()
         && select.top.is_none()
         && select.qualify.is_none()

@@ -104,7 +104,11 @@ fn fill(template: &str, operand: impl Fn(usize) -> String) -> String {
     while let Some(at) = rest.find(['{', '}']) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match rest.strip_prefix('{').and_then(|r| r.split_once('}')).and_then(|(i, after)| Some((i.parse().ok()?, after))) {
+        match rest
+            .strip_prefix('{')
+            .and_then(|r| r.split_once('}'))
+            .and_then(|(i, after)| Some((i.parse().ok()?, after)))
+        {
             Some((i, after)) => {
                 out.push_str(&operand(i));
                 rest = after;

@@ -1,6 +1,6 @@
 //! CASE, COALESCE, NULLIF.
 
-use flock_ir_spec::{DType, NodeId, Op};
+use flock_ir_spec::{NodeId, Op};
 use sqlparser::ast::{CaseWhen, Expr};
 
 use super::arith::{Common, Meet};

@@ -62,7 +62,7 @@ impl Lifter<'_> {
         };
         match (from.1, to) {
             (a, b) if a == b => Ok(value),
-            (DType::F32 | DType::F64, DType::I64) => self.to_integer(e, kind, x, &value, ty),
+            (DType::F32 | DType::F64, DType::I64) => self.truncated(e, kind, x, &value, ty),
             (DType::I64 | DType::F32 | DType::F64, DType::F32 | DType::F64)
             | (DType::I64, DType::Bool | DType::Str)
             | (DType::Bool, DType::I64 | DType::F32 | DType::F64) => Ok(self.cast_to(from.0, to)?.into()),
@@ -87,7 +87,7 @@ impl Lifter<'_> {
     }
 
     /// A float as an integer: databases round to even or cut off; where the float is whole they agree.
-    fn to_integer(&mut self, e: &Expr, kind: &CastKind, x: &Expr, value: &Value, ty: &DataType) -> Lifted<Value> {
+    fn truncated(&mut self, e: &Expr, kind: &CastKind, x: &Expr, value: &Value, ty: &DataType) -> Lifted<Value> {
         let Value::Node(node) = value else { return self.carried_cast(kind, value, ty, Some(DType::I64)) };
         let whole = matches!(self.graph.node(*node).op, Op::Floor | Op::Ceil | Op::Round) || rounds(x);
         match self.dialect.to_integer() {

@@ -36,6 +36,11 @@ fn flipped(op: Op) -> Op {
 impl Lifter<'_> {
     /// `a op b`.
     pub fn compare(&mut self, at: &Expr, op: Op, a: Value, b: Value) -> Lifted<Value> {
+        // A literal stands on the right, so that one form is enough for those who read it.
+        let (op, a, b) = match (&a, &b) {
+            (Value::Literal(_), Value::Node(_)) => (flipped(op), b, a),
+            _ => (op, a, b),
+        };
         if let Some(node) = self.integer_bound(op, &a, &b)? {
             return Ok(node.into());
         }
@@ -67,6 +72,7 @@ impl Lifter<'_> {
         let (nan_a, nan_b) = (!self.without_nan(a), !self.without_nan(b));
         match op {
             _ if !nan_a && !nan_b => self.op(op, &[a, b]),
+            Op::Lt | Op::Le if !nan_b => self.op(op, &[a, b]),
             Op::Lt => self.total(Op::Gt, b, a),
             Op::Le => self.total(Op::Ge, b, a),
             Op::Gt => self.above(a, b, nan_a, nan_b),
@@ -113,11 +119,8 @@ impl Lifter<'_> {
 
     /// An integer column against a literal that is no i64, exactly: `i > 30.5` is `i >= 31`. None for other operands.
     fn integer_bound(&mut self, op: Op, a: &Value, b: &Value) -> Lifted<Option<NodeId>> {
-        let (node, literal, op) = match (a, b) {
-            (Value::Node(n), Value::Literal(l)) => (*n, l, op),
-            (Value::Literal(l), Value::Node(n)) => (*n, l, flipped(op)),
-            _ => return Ok(None),
-        };
+        let (Value::Node(node), Value::Literal(literal)) = (a, b) else { return Ok(None) };
+        let node = *node;
         let wide = match literal {
             Literal::Decimal(_) => true,
             Literal::Integer(x) => i64::try_from(*x).is_err(),
@@ -214,7 +217,9 @@ impl Lifter<'_> {
         let frame = match (&common, x) {
             (Common::Clash(..) | Common::Unknown, _) | (_, Value::Literal(_)) => None,
             (Common::Is(dtype), _) if dtype.is_number() && of_integers => Some(Frame::row_i64(integers)),
-            (Common::Is(DType::F64), _) => Some(Frame::row_f64(set.iter().filter_map(Literal::number).collect::<Vec<_>>())),
+            (Common::Is(DType::F64), _) => {
+                Some(Frame::row_f64(set.iter().filter_map(Literal::number).collect::<Vec<_>>()))
+            }
             (Common::Is(DType::F32), _) => {
                 Some(Frame::row_f32(set.iter().filter_map(|l| Some(l.number()? as f32)).collect::<Vec<_>>()))
             }

@@ -60,16 +60,19 @@ impl Lifter<'_> {
             Known::Scalar(gives) => gives,
             Known::Aggregate => return Err(self.unsupported(e, format!("the aggregate `{name}`"))),
             Known::Volatile => {
-                return Err(self.unsupported(e, format!("`{name}`, which gives another value from call to call,")));
+                return Err(self.unsupported(e, format!("`{name}`, which gives another value from call to call")));
             }
             Known::Unheard => {
                 let help = names::help("functions", name, table::names());
-                let message = format!("the function `{name}` is not known; it could aggregate, or change from call to call");
+                let message =
+                    format!("the function `{name}` is not known; it could aggregate, or change from call to call");
                 return Err(self.fault_help("flock::sql::unknown_function", e, message, help));
             }
         };
         let ty = self.given(gives, args);
-        if args.is_empty() && matches!(name, "current_date" | "current_time" | "current_timestamp" | "localtime" | "localtimestamp") {
+        if args.is_empty()
+            && matches!(name, "current_date" | "current_time" | "current_timestamp" | "localtime" | "localtimestamp")
+        {
             return Ok(self.opaque(name.to_uppercase(), ty, &[])?.into());
         }
         self.carried_call(name, args, ty)

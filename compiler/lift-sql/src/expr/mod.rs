@@ -125,12 +125,20 @@ impl Lifter<'_> {
             },
             Found::Ambiguous(all) => {
                 let message = format!("`{}` is ambiguous: {}", text(), all.join(", "));
-                Err(self.fault_help("flock::sql::ambiguous_column", &span(), message, "put the table's name before it, or quote it"))
+                Err(self.fault_help(
+                    "flock::sql::ambiguous_column",
+                    &span(),
+                    message,
+                    "put the table's name before it, or quote it",
+                ))
             }
             Found::Missing => match scope.outer {
                 Some(outer) if scope.correlated => self.named(parts, outer),
                 Some(outer) if matches!(outer.find(parts), Found::Column(_) | Found::Open(_)) => {
-                    let message = format!("`{}` belongs to the query around: such a subquery is supported under EXISTS only", text());
+                    let message = format!(
+                        "`{}` belongs to the query around: such a subquery is supported under EXISTS only",
+                        text()
+                    );
                     Err(self.fault_help("flock::sql::unsupported", &span(), message, "write the query with a join"))
                 }
                 _ => Err(self.unknown_column(parts, scope)),
@@ -146,9 +154,14 @@ impl Lifter<'_> {
             let tables: Vec<String> = scope.tables.iter().map(|t| t.name.join(".")).collect();
             let table = qualifier.iter().map(|p| p.value.as_str()).collect::<Vec<_>>().join(".");
             let help = names::help("tables here", &table, tables.iter().map(String::as_str));
-            return self.fault_help("flock::sql::unknown_table", &at, format!("`{table}` in `{text}` is no table here"), help);
+            return self.fault_help(
+                "flock::sql::unknown_table",
+                &at,
+                format!("`{table}` in `{text}` is no table here"),
+                help,
+            );
         }
-        let help = names::help("columns", &column.value, scope.columns.iter().filter(|c| c.plain).map(|c| &*c.name));
+        let help = self.nearest_column(&column.value, scope);
         self.fault_help("flock::sql::unknown_column", &at, format!("there is no column `{text}`"), help)
     }
 

@@ -1,0 +1,57 @@
+//! SQL as a backend among others.
+
+use flock_api::{Backend, Support, Unsupported};
+use flock_ir_spec::{Constant, Function, Module, Op, Verified};
+
+use crate::dialect::Dialect;
+use crate::encodings::nested_case;
+use crate::select::{SelectOptions, emit_function};
+
+/// SQL of one dialect; the artefact is a SELECT over a table `input`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql(&'static Dialect);
+
+impl Sql {
+    /// SQL of that dialect.
+    pub fn new(dialect: &'static Dialect) -> Sql {
+        Sql(dialect)
+    }
+}
+
+impl Backend for Sql {
+    type Artifact = String;
+
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn supports(&self, op: Op) -> Support {
+        match op {
+            Op::Leaves => Support::No("the leaves that a row reaches are not emitted as SQL"),
+            Op::Composite(_) => Support::Expanded,
+            _ => Support::Native,
+        }
+    }
+
+    /// Trees as nested CASE and categories as dictionary CASE at their measured times; the rest by the number of
+    /// elements.
+    fn cost(&self, module: &Module, function: &Function) -> f64 {
+        let graph = &function.graph;
+        let live = graph.reachable(function.outputs.iter().map(|o| o.node));
+        let constant =
+            |node: &flock_ir_spec::Node, i: usize| node.args.get(i).and_then(|a| graph.constant(&module.constants, *a));
+        let of = |node: &flock_ir_spec::Node| match (node.op, constant(node, 1)) {
+            (Op::Trees | Op::Leaves, Some(Constant::Trees(t))) => nested_case::nanoseconds(t, self.0),
+            // Half of the keys are compared before the value is found.
+            (Op::IndexOf, Some(Constant::Table(t))) => self.0.when_ns * t.len() as f64 / 2.0,
+            (Op::Linear, Some(Constant::Table(t))) => t.len() as f64,
+            (Op::Input | Op::Const | Op::Column | Op::OneHot | Op::Concat | Op::Slice | Op::Take, _) => 0.0,
+            _ => node.ty.frame().map_or(0.0, |t| f64::from(t.width)),
+        };
+        graph.iter().filter(|(id, _)| live[id.index()]).map(|(_, n)| of(n)).sum()
+    }
+
+    fn emit(&self, module: &Verified, function: &str) -> Result<String, Vec<Unsupported>> {
+        emit_function(module, function, &SelectOptions::new(self.0, "input"))
+    }
+}

@@ -1,0 +1,40 @@
+//! DuckDB, tried on 2.0.0.
+//!
+//! `0.1` is a DECIMAL, `1e-1` a DOUBLE, `9e999` infinity. NaN equals itself and is greatest. Arithmetic, `exp`, `ln`
+//! and `sqrt` follow IEEE 754 (before 2.0 the last two raise outside of their domain, so they are guarded); `CAST(1e300
+//! AS REAL)` and integers that overflow raise. CASE and `+` may nest 984 deep (`max_expression_depth` is 1000).
+//! Names that differ in case alone are one name, quoted or not. Single-use CTEs are inlined, projections are kept.
+
+use crate::dialect::*;
+
+/// DuckDB.
+pub static DIALECT: Dialect = Dialect {
+    name: "duckdb",
+    double: "DOUBLE",
+    real: Some("REAL"),
+    bigint: "BIGINT",
+    text: "VARCHAR",
+    bytewise: " COLLATE \"C\"",
+    boolean: Some("BOOLEAN"),
+    wide_integer: Some("HUGEINT"),
+    floats: FloatForm::Exponent,
+    nan: Nan::Greatest,
+    zero_divides_to_null: false,
+    traps: Traps { arithmetic: false, domain: true, power: false, narrow: true, integer: true },
+    integer_cast: IntegerCast::Rounds,
+    round_even: RoundEven::Call("round_even({}, 0)"),
+    greatest: "greatest",
+    least: "least",
+    arguments: 100,
+    zeros_differ: false,
+    nesting: 200,
+    depth: 400,
+    columns: 100_000,
+    identifier_bytes: None,
+    folds_case: true,
+    stored: Stored::AsWritten,
+    fence: Fence::None,
+    star: Star::Exclude,
+    case_ns: [25.0, 70.0, 110.0],
+    when_ns: 2.7,
+};

@@ -1,0 +1,41 @@
+//! PostgreSQL, tried on 15.
+//!
+//! `0.1` and `1e-1` are NUMERIC; in a comparison with a float8 they are folded to float8, as a leaf they would make the
+//! CASE a NUMERIC one. NaN equals itself and is greatest. A result that overflows, a product or quotient that underflows
+//! to 0, division by 0, `exp(±1000)`, `ln(0)`, `sqrt(-1)`, `power(0, -1)` and casts out of range end the statement;
+//! operands that are infinite or NaN do not. CASE nests more than 1500 deep, a target list has 1664 entries, names are
+//! cut at 63 bytes. Subqueries are pulled up and their expressions copied into every use, unless they end in OFFSET.
+
+use crate::dialect::*;
+
+/// PostgreSQL.
+pub static DIALECT: Dialect = Dialect {
+    name: "postgres",
+    double: "float8",
+    real: Some("real"),
+    bigint: "bigint",
+    text: "text",
+    bytewise: " COLLATE \"C\"",
+    boolean: Some("boolean"),
+    wide_integer: Some("numeric"),
+    floats: FloatForm::Cast("float8"),
+    nan: Nan::Greatest,
+    zero_divides_to_null: false,
+    traps: Traps { arithmetic: true, domain: true, power: true, narrow: true, integer: true },
+    integer_cast: IntegerCast::Rounds,
+    round_even: RoundEven::Call("round({})"),
+    greatest: "greatest",
+    least: "least",
+    arguments: 100,
+    zeros_differ: false,
+    nesting: 200,
+    depth: 400,
+    columns: 1600,
+    identifier_bytes: Some(63),
+    folds_case: false,
+    stored: Stored::Lower,
+    fence: Fence::OffsetZero,
+    star: Star::Row,
+    case_ns: [40.0, 65.0, 145.0],
+    when_ns: 15.0,
+};

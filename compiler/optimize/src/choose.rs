@@ -102,11 +102,6 @@ impl Cheapest {
         self.0.get(&g.find(class)).map(|(_, n)| n)
     }
 
-    /// What the tree of a class costs.
-    pub fn cost(&self, g: &Egraph<'_>, class: Id) -> Option<f64> {
-        self.0.get(&g.find(class)).map(|(c, _)| *c)
-    }
-
     /// A choice for these roots that shares more: what the choices have in common is free to the rest, then single
     /// choices are flipped while that makes the whole cheaper.
     pub fn improved(self, g: &Egraph<'_>, roots: &[Id], scope: Option<&HashSet<Leaf>>) -> Cheapest {

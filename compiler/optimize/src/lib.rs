@@ -16,6 +16,7 @@ mod build;
 mod choose;
 mod cost;
 mod domain;
+mod encoder;
 mod extract;
 mod facts;
 mod forward;
@@ -269,3 +270,6 @@ fn unread(f: &flock_ir_spec::Function) -> Vec<String> {
     let unread = f.params.iter().enumerate().filter(|(i, _)| !read.contains(&(*i as u32)));
     unread.map(|(_, p)| p.name.to_string()).collect()
 }
+
+#[cfg(test)]
+mod check;

@@ -8,6 +8,7 @@ use flock_ir_spec::{Attr, Constant, DType, FrameBuilder, FrameType, Op, Scalar};
 use crate::analysis::{add, add_constant, add_like, constant, table};
 use crate::choose::Cheapest;
 use crate::domain::{Domain, Values};
+use crate::encoder::Encoder;
 use crate::facts::Facts;
 use crate::forward::{self, Domains, WIDEST};
 use crate::language::{Egraph, Enode};
@@ -142,13 +143,11 @@ fn dictionary(g: &mut Egraph<'_>, new: &[Id], index: &Domain) -> Option<Id> {
         let one = rows_of(t, &[usize::try_from(i).ok().filter(|i| *i < t.rows)?]);
         return Some(add_constant(g, one));
     }
-    let encoder = g[new[0]].nodes.iter().find_map(|n| n.is(Op::IndexOf))?.to_vec();
-    let categories = table(g, encoder[1])?;
-    if reached.len() == t.rows || reached.is_empty() || categories.len() != t.rows {
+    if reached.len() == t.rows || reached.is_empty() {
         return None;
     }
-    let (categories, rows) = (columns_of(categories, &reached), rows_of(t, &reached));
-    let (categories, rows) = (add_constant(g, categories), add_constant(g, rows));
-    let index = add(g, Op::IndexOf, Attr::None, &[encoder[0], categories])?;
+    let rows = rows_of(t, &reached);
+    let index = Encoder::of(g, new[0])?.select(g, &reached)?;
+    let rows = add_constant(g, rows);
     add(g, Op::Lookup, Attr::None, &[index, rows])
 }

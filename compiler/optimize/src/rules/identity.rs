@@ -41,8 +41,6 @@ rules! {
     Bits "select-not":     "(select (not ?p) ?a ?b)"    => "(select ?p ?b ?a)" if never_null(?p);
     /// What is never null needs no substitute.
     Bits "coalesce-value": "(coalesce ?a ?b)"           => "?a" if never_null(?a);
-    /// A substitute that was given already is not needed again.
-    Bits "coalesce-twice": "(coalesce (coalesce ?a ?b) ?c)" => "(coalesce ?a ?b)" if never_null(?b);
     /// What is never null is not null.
     Bits "is-null-never":  "(is_null ?a)"               => { not_null(?a) };
     /// A cast to the type that a value has changes nothing.

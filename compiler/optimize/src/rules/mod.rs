@@ -26,8 +26,6 @@ mod tree;
 
 /// A side condition with the variables that it looks at.
 pub struct Condition {
-    /// Its name.
-    pub name: &'static str,
     /// The variables.
     pub vars: &'static [&'static str],
     /// Whether it holds of their classes.
@@ -121,7 +119,6 @@ macro_rules! action {
             from: $from,
             to: $to,
             when: &[$( $crate::rules::Condition {
-                name: stringify!($condition),
                 vars: &[$(concat!("?", stringify!($var))),+],
                 holds: $condition,
             } ),*],

@@ -27,9 +27,9 @@ rules! {
     Bits "filter-union":     (context Filter)  => { into_union };
     /// Filtering keeps the order of rows.
     Bits "filter-sort":      (Filter)          => { before_sort };
-    /// Equal rows pass a filter alike.
+    /// Equal rows pass a filter alike, where it reads no floats: -0 and 0 are equal there, and a filter may tell.
     Bits "filter-distinct":  (Filter)          => { before_distinct };
-    /// A filter of keys drops whole groups, where there are keys.
+    /// A filter of keys drops whole groups, where there are keys, and none of them floats.
     Bits "filter-aggregate": (context Filter)  => { before_aggregate };
     /// Computed columns of computed columns are computed at once.
     Bits "project-project":  (context Project) => { merge_projects };
@@ -68,6 +68,11 @@ fn columns(g: &Egraph<'_>, rel: Id) -> Vec<ColumnDef> {
 fn over(g: &Egraph<'_>, frame: Id, rel: Id) -> bool {
     let within = |c: ColumnId| g[rel].data.columns.as_ref().is_some_and(|d| d.iter().any(|d| d.id == c));
     !g[frame].data.carried && g[frame].data.free.iter().all(|l| matches!(l, Leaf::Column(c) if within(*c)))
+}
+
+/// Whether a frame reads no floats.
+fn without_floats(g: &Egraph<'_>, frame: Id) -> bool {
+    g[frame].data.free.iter().all(|l| g.analysis.leaves.get(l).is_some_and(|t| !t.dtype.is_float()))
 }
 
 fn is_true(g: &Egraph<'_>, frame: Id) -> bool {
@@ -217,8 +222,10 @@ fn before_sort(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
 
 fn before_distinct(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     let (head, inner) = below(g, node.children[0], |h| *h == Head::Distinct)?;
-    let filtered = rel(g, Head::Filter, &[inner[0], node.children[1]]);
-    (!g[node.children[1]].data.carried).then(|| rel(g, head, &[filtered]))
+    let predicate = node.children[1];
+    (!g[predicate].data.carried && without_floats(g, predicate)).then_some(())?;
+    let filtered = rel(g, Head::Filter, &[inner[0], predicate]);
+    Some(rel(g, head, &[filtered]))
 }
 
 fn before_aggregate(g: &mut Egraph<'_>, best: &Cheapest, _: Id, node: &Enode) -> Option<Id> {
@@ -229,7 +236,7 @@ fn before_aggregate(g: &mut Egraph<'_>, best: &Cheapest, _: Id, node: &Enode) ->
     }
     let by = definitions(g, keys, &inner[1..=keys.len()])?;
     let can_move = |g: &Egraph<'_>, c: &Id| {
-        !g[*c].data.carried && g[*c].data.free.iter().all(|l| matches!(l, Leaf::Column(id) if by.contains_key(id)))
+        !g[*c].data.carried && without_floats(g, *c) && g[*c].data.free.iter().all(|l| matches!(l, Leaf::Column(id) if by.contains_key(id)))
     };
     let (keyed, rest): (Vec<Id>, Vec<Id>) = conjuncts(g, node.children[1]).into_iter().partition(|c| can_move(g, c));
     if keyed.is_empty() {

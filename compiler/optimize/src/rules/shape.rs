@@ -5,8 +5,9 @@ use flock_ir_spec::{Attr, Constant, Frame, Op};
 
 use super::{elementwise, rules};
 use crate::analysis::{add, add_constant, add_like, constant, table};
+use crate::encoder::Encoder;
 use crate::language::{Egraph, Enode};
-use crate::tables::{columns_of, distinct};
+use crate::tables::columns_of;
 use crate::trees;
 
 rules! {
@@ -37,7 +38,7 @@ const MOST_PIECES: usize = 256;
 
 /// Which columns of which class a slice or take chooses.
 fn chosen(g: &Egraph<'_>, node: &Enode) -> Option<(Id, Vec<u32>)> {
-    let x = node.children[0];
+    let x = *node.children.first()?;
     match (node.op()?, node.attr()) {
         (Op::Slice, Attr::Range { start, len }) => Some((x, (*start..start + len).collect())),
         (Op::Take, _) => {
@@ -129,19 +130,15 @@ fn columns_elementwise(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
 fn columns_one_hot(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     let (x, wanted) = chosen(g, node)?;
     let (index, attr) = g[x].nodes.iter().find_map(|n| Some((n.is(Op::OneHot)?[0], n.attr().clone())))?;
-    let encoder = g[index].nodes.iter().find_map(|n| n.is(Op::IndexOf))?.to_vec();
-    let categories = table(g, encoder[1])?;
     let mut once = wanted.clone();
     once.sort_unstable();
     once.dedup();
-    let inside = wanted.iter().all(|c| (*c as usize) < categories.len());
-    if once.len() != wanted.len() || !inside || !distinct(categories) {
+    let Attr::Type(ty) = attr else { return None };
+    if once.len() != wanted.len() {
         return None;
     }
-    let kept = columns_of(categories, &wanted.iter().map(|c| *c as usize).collect::<Vec<_>>());
-    let Attr::Type(ty) = attr else { return None };
-    let kept = add_constant(g, kept);
-    let index = add(g, Op::IndexOf, Attr::None, &[encoder[0], kept])?;
+    let wanted: Vec<usize> = wanted.iter().map(|c| *c as usize).collect();
+    let index = Encoder::of(g, index)?.select(g, &wanted)?;
     add(g, Op::OneHot, Attr::Type(ty.with_width(wanted.len() as u32)), &[index])
 }
 

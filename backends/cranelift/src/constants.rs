@@ -7,7 +7,7 @@ use flock_core::{
     pack_linear_f32, pack_linear_f64, pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str,
     pack_trees,
 };
-use flock_ir_spec::{ConstId, Data, Frame, TreeEnsemble};
+use flock_ir_spec::{ConstId, Data, Frame, Test, TreeEnsemble, TreeNode};
 
 /// The position of a blob in the program's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,10 @@ pub(crate) enum Form {
     Trees(bool),
     /// The leaf values of an ensemble in the type of its sums.
     Leaves,
+    /// Where the values of an ensemble's leaves start, as integers as wide as its features, f64 or f32.
+    Starts(bool),
+    /// The thresholds of an ensemble's nodes in the type of its features, f64 or f32.
+    Thresholds(bool),
 }
 
 /// The blobs of a program.
@@ -155,10 +159,46 @@ impl Constants {
             Ok(if t.sum == flock_ir_spec::DType::F32 { Blob::of(&narrow()) } else { Blob::of(&t.values) })
         })
     }
+
+    /// Where the values of an ensemble's leaves start, as integers as wide as its features.
+    pub fn starts(&mut self, id: ConstId, t: &TreeEnsemble, f64_features: bool) -> Result<BlobId, String> {
+        self.get(id, Form::Starts(f64_features), || {
+            Ok(match f64_features {
+                true => Blob::of(&t.leaves.iter().map(|l| u64::from(*l)).collect::<Vec<_>>()),
+                false => Blob::of(&t.leaves),
+            })
+        })
+    }
+
+    /// The thresholds of an ensemble's nodes in the type of its features.
+    pub fn thresholds(&mut self, id: ConstId, t: &TreeEnsemble, f64_features: bool) -> Result<BlobId, String> {
+        self.get(id, Form::Thresholds(f64_features), || {
+            let narrow = |n: &TreeNode| narrow(n.test, n.threshold).1;
+            Ok(match f64_features {
+                true => Blob::of(&t.nodes.iter().map(|n| n.threshold).collect::<Vec<_>>()),
+                false => Blob::of(&t.nodes.iter().map(narrow).collect::<Vec<_>>()),
+            })
+        })
+    }
+}
+
+/// The test of an f32 that says the same as the test in f64: against the greatest f32 that is not above the threshold.
+/// A threshold that is no f32 is equal to none; NaN says so.
+pub(crate) fn narrow(test: Test, threshold: f64) -> (Test, f32) {
+    let near = threshold as f32;
+    if f64::from(near) == threshold {
+        return (test, near);
+    }
+    let below = if f64::from(near) > threshold { near.next_down() } else { near };
+    match test {
+        Test::Le | Test::Lt => (Test::Le, below),
+        Test::Gt | Test::Ge => (Test::Gt, below),
+        Test::Eq | Test::Ne => (test, f32::NAN),
+    }
 }
 
 fn pack_ensemble(t: &TreeEnsemble, f64_features: bool) -> Result<flock_core::PackedTrees, String> {
-    let node = |n: &flock_ir_spec::TreeNode| TreeNodeSpec {
+    let node = |n: &TreeNode| TreeNodeSpec {
         feature: n.feature,
         test: n.test as u8,
         missing_left: n.missing_left,

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use flock_api::Unsupported;
+use flock_ir_spec::expand::{expand_composites, inline_calls};
 use flock_ir_spec::{
     Attr, Constant, DType, Data, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Param, Pool, TypeError,
 };
 
-/// Nodes beyond which a function is refused: calls of calls can grow without bound.
+/// Nodes beyond which a function is refused.
 const MOST_NODES: usize = 1 << 20;
-/// Nodes copied, equal ones counted again.
-const MOST_COPIES: usize = 1 << 24;
-const TOO_LARGE: &str = "with its calls inlined the function is too large";
 /// How far a rounding is pushed into concatenations.
 const MOST_NESTED: u32 = 16;
 
@@ -32,12 +30,6 @@ pub(crate) struct FlatOutput {
     pub ty: FrameType,
 }
 
-/// A function's body with its outputs by name.
-struct Body {
-    graph: Graph,
-    outputs: HashMap<Arc<str>, NodeId>,
-}
-
 /// Flattens the function of that name.
 pub(crate) fn flatten(module: &Module, function: &str) -> Result<Flat, Vec<Unsupported>> {
     let fault = |what: &str, reason: &str| vec![unsupported(function, what, reason)];
@@ -49,22 +41,43 @@ pub(crate) fn flatten(module: &Module, function: &str) -> Result<Flat, Vec<Unsup
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut pool = module.constants.clone();
-    let mut bodies: HashMap<&str, Body> = HashMap::new();
-    for f in &needed {
-        let body = Flattener { pool: &mut pool, bodies: &bodies, copied: 0 }.body(f).map_err(|e| vec![e])?;
-        bodies.insert(&f.name, body);
+    let functions = needed.into_iter().cloned().collect();
+    let alone = Module { constants: module.constants.clone(), functions, queries: Vec::new() };
+    let mut alone = expand_composites(&inline_calls(&alone), &|_| false);
+    let f = alone.functions.pop().ok_or_else(|| fault("function", "it was not reached"))?;
+    if f.graph.nodes().len() > MOST_NODES {
+        return Err(fault("call", "with its calls inlined the function is too large"));
     }
-    let f = &module.functions[last];
-    let body = bodies.remove(function).ok_or_else(|| fault("function", "it was not reached"))?;
-    let outputs = f.outputs.iter().filter_map(|o| {
-        Some(FlatOutput { name: o.name.clone(), node: *body.outputs.get(&o.name)?, ty: f.output_type(o)? })
-    });
-    let outputs: Vec<FlatOutput> = outputs.collect();
+    let (pool, graph, became) = rounded(alone.constants, &f).map_err(|e| vec![e])?;
+    let declared = module.functions[last].outputs.iter().filter_map(|o| module.functions[last].output_type(o));
+    let outputs: Vec<FlatOutput> = f
+        .outputs
+        .iter()
+        .zip(declared)
+        .filter_map(|(o, ty)| Some(FlatOutput { name: o.name.clone(), node: became[o.node.index()]?, ty }))
+        .collect();
     if outputs.len() != f.outputs.len() {
         return Err(fault("output", "an output is no frame"));
     }
-    Ok(Flat { name: f.name.clone(), graph: body.graph, pool, params: f.params.clone(), outputs })
+    Ok(Flat { name: f.name, graph, pool, params: f.params, outputs })
+}
+
+type Rounded = (Pool, Graph, Vec<Option<NodeId>>);
+
+/// The graph with features of f32 ensembles rounded before they are put together, and without calls and composites.
+fn rounded(mut pool: Pool, f: &Function) -> Result<Rounded, Unsupported> {
+    let live = f.graph.reachable(f.outputs.iter().map(|o| o.node));
+    let (graph, became) = Graph::rebuild(&f.graph, &live, |g, id, node, args| {
+        let added = match (node.op, args) {
+            (Op::Call | Op::Composite(_), _) => {
+                Err(TypeError { op: node.op.name(), why: "it was not expanded".into() })
+            }
+            (Op::Trees | Op::Leaves, [x, ensemble]) => round_features(g, &mut pool, node, *x, *ensemble),
+            _ => g.add_like(node, args),
+        };
+        added.map_err(|e| unsupported(place(&f.graph, id, &f.name), node.op.name(), e.to_string()))
+    })?;
+    Ok((pool, graph, became))
 }
 
 pub(crate) fn unsupported(place: &str, what: &str, reason: impl Into<String>) -> Unsupported {
@@ -126,119 +139,47 @@ fn check(f: &Function) -> Vec<Unsupported> {
     all
 }
 
-struct Flattener<'a> {
-    pool: &'a mut Pool,
-    bodies: &'a HashMap<&'a str, Body>,
-    copied: usize,
+fn round_features(
+    g: &mut Graph,
+    pool: &mut Pool,
+    node: &Node,
+    x: NodeId,
+    ensemble: NodeId,
+) -> Result<NodeId, TypeError> {
+    let rounds = matches!(g.constant(pool, ensemble), Some(Constant::Trees(t)) if t.input == DType::F32);
+    let x = if rounds { to_f32(g, pool, x, MOST_NESTED)? } else { x };
+    g.add_like(node, &[x, ensemble])
 }
 
-impl Flattener<'_> {
-    fn body(&mut self, f: &Function) -> Result<Body, Unsupported> {
-        let mut out = Graph::default();
-        let mut became = vec![None; f.graph.nodes().len()];
-        for (id, node) in live(f) {
-            let here = place(&f.graph, id, &f.name);
-            let wrong = |e: TypeError| unsupported(here, node.op.name(), e.to_string());
-            out.set_step(f.graph.step_of(id));
-            let args: Vec<NodeId> = node.args.iter().filter_map(|a| became[a.index()]).collect();
-            let new = match &node.attr {
-                Attr::Call { function, output, .. } => self.inline(&mut out, function, output, &args),
-                _ => self.add(&mut out, node, &args),
-            };
-            became[id.index()] = Some(new.map_err(wrong)?);
-            if out.nodes().len() > MOST_NODES {
-                return Err(unsupported(here, node.op.name(), TOO_LARGE));
-            }
+/// The frame rounded to f32, as near to where it comes from as may be: what comes from there is smaller, and the
+/// rounding is fused with it. Rounding is element by element, so it may move through what only moves elements.
+fn to_f32(g: &mut Graph, pool: &mut Pool, x: NodeId, nested: u32) -> Result<NodeId, TypeError> {
+    let Some(ty) = g.frame_type(x).filter(|t| t.dtype == DType::F64) else { return Ok(x) };
+    let node = g.node(x).clone();
+    let args = &node.args;
+    match (node.op, args.as_ref()) {
+        (Op::Const, _) => constant_to_f32(g, pool, x),
+        (Op::Concat, _) if nested > 0 => {
+            let parts = args.iter().map(|a| to_f32(g, pool, *a, nested - 1)).collect::<Result<Vec<_>, _>>()?;
+            g.add(Op::Concat, Attr::None, &parts)
         }
-        out.set_step(None);
-        let outputs = f.outputs.iter().filter_map(|o| Some((o.name.clone(), became[o.node.index()]?)));
-        Ok(Body { outputs: outputs.collect(), graph: out })
-    }
-
-    /// Copies one output of a function whose body is flat already.
-    fn inline(&mut self, out: &mut Graph, function: &str, output: &str, args: &[NodeId]) -> Result<NodeId, TypeError> {
-        let missing = || TypeError { op: "call", why: format!("no output `{output}` of `{function}`") };
-        let body = self.bodies.get(function).ok_or_else(missing)?;
-        let root = *body.outputs.get(output).ok_or_else(missing)?;
-        let live = body.graph.reachable([root]);
-        let mut became = vec![None; live.len()];
-        for (id, node) in body.graph.iter().filter(|(id, _)| live[id.index()]) {
-            let operands: Vec<NodeId> = node.args.iter().filter_map(|a| became[a.index()]).collect();
-            became[id.index()] = Some(match node.attr {
-                Attr::Param(i) => *args.get(i as usize).ok_or_else(missing)?,
-                _ => add_refined(out, node, &operands)?,
-            });
-            self.copied += 1;
-            if out.nodes().len() > MOST_NODES || self.copied > MOST_COPIES {
-                return Err(TypeError { op: "call", why: TOO_LARGE.into() });
-            }
+        (Op::OneHot, _) => g.add(Op::OneHot, Attr::Type(ty.with_dtype(DType::F32)), args),
+        (Op::Lookup, [index, table]) => {
+            let table = constant_to_f32(g, pool, *table)?;
+            g.add(Op::Lookup, Attr::None, &[*index, table])
         }
-        became[root.index()].ok_or_else(missing)
-    }
-
-    fn add(&mut self, out: &mut Graph, node: &Node, args: &[NodeId]) -> Result<NodeId, TypeError> {
-        match (node.op, args) {
-            (Op::Composite(c), _) => out.add_expanded(self.pool, c, args),
-            (Op::Trees | Op::Leaves, [x, ensemble]) => {
-                let rounds = match out.constant(self.pool, *ensemble) {
-                    Some(Constant::Trees(t)) => t.input == DType::F32,
-                    _ => false,
-                };
-                let x = if rounds { self.to_f32(out, *x, MOST_NESTED)? } else { *x };
-                add_refined(out, node, &[x, *ensemble])
-            }
-            _ => add_refined(out, node, args),
-        }
-    }
-
-    /// The frame rounded to f32, as near to where it comes from as may be: what comes from there is smaller, and the
-    /// rounding is fused with it. Rounding is element by element, so it may move through what only moves elements.
-    fn to_f32(&mut self, g: &mut Graph, x: NodeId, nested: u32) -> Result<NodeId, TypeError> {
-        let Some(ty) = g.frame_type(x).filter(|t| t.dtype == DType::F64) else { return Ok(x) };
-        let node = g.node(x).clone();
-        let args = &node.args;
-        match (node.op, &node.attr) {
-            (Op::Const, _) => self.constant_to_f32(g, x),
-            (Op::Concat, _) if nested > 0 => {
-                let parts = args.iter().map(|a| self.to_f32(g, *a, nested - 1)).collect::<Result<Vec<_>, _>>()?;
-                g.add(Op::Concat, Attr::None, &parts)
-            }
-            (Op::OneHot, _) => g.add(Op::OneHot, Attr::Type(ty.with_dtype(DType::F32)), args),
-            (Op::Lookup, _) => {
-                let table = self.constant_to_f32(g, args[1])?;
-                g.add(Op::Lookup, Attr::None, &[args[0], table])
-            }
-            // f32 to f64 and back is the same number.
-            (Op::Cast, _) if g.frame_type(args[0]).is_some_and(|t| t.dtype == DType::F32) => Ok(args[0]),
-            _ => g.add(Op::Cast, Attr::Type(ty.with_dtype(DType::F32)), &[x]),
-        }
-    }
-
-    fn constant_to_f32(&mut self, g: &mut Graph, id: NodeId) -> Result<NodeId, TypeError> {
-        let table = match g.constant(self.pool, id) {
-            Some(Constant::Table(t)) => t.as_f64().map(|v| (t.rows, t.width, v.iter().map(|x| *x as f32).collect())),
-            _ => None,
-        };
-        let frame = table.and_then(|(rows, width, v)| Frame::new(rows, width, Data::F32(v)));
-        let frame = frame.ok_or_else(|| TypeError { op: "const", why: "not a table of f64".into() })?;
-        Ok(g.add_constant(self.pool, Constant::Table(frame)))
+        // f32 to f64 and back is the same number.
+        (Op::Cast, [from]) if g.frame_type(*from).is_some_and(|t| t.dtype == DType::F32) => Ok(*from),
+        _ => g.add(Op::Cast, Attr::Type(ty.with_dtype(DType::F32)), &[x]),
     }
 }
 
-/// Adds an equal node. Where an argument of an inlined call has no nulls and the parameter might have had, an attribute
-/// that repeats the operand's type follows it.
-fn add_refined(out: &mut Graph, node: &Node, args: &[NodeId]) -> Result<NodeId, TypeError> {
-    let operand = args.first().and_then(|a| out.frame_type(*a));
-    let attr = match (node.op, &node.attr, operand) {
-        (Op::Cast, Attr::Type(to), Some(from)) => {
-            let partial = from.dtype.is_float() && to.dtype == DType::I64;
-            Attr::Type(to.with_nulls(from.nullable || partial))
-        }
-        (Op::OneHot, Attr::Type(to), Some(from)) => Attr::Type(to.with_nulls(from.nullable)),
-        (_, attr, _) => attr.clone(),
+fn constant_to_f32(g: &mut Graph, pool: &mut Pool, id: NodeId) -> Result<NodeId, TypeError> {
+    let table = match g.constant(pool, id) {
+        Some(Constant::Table(t)) => t.as_f64().map(|v| (t.rows, t.width, v.iter().map(|x| *x as f32).collect())),
+        _ => None,
     };
-    if args.is_empty() && matches!(node.op, Op::Input | Op::Const | Op::Column) {
-        return Ok(out.add_leaf(node.op, attr, node.ty));
-    }
-    out.add(node.op, attr, args)
+    let frame = table.and_then(|(rows, width, v)| Frame::new(rows, width, Data::F32(v)));
+    let frame = frame.ok_or_else(|| TypeError { op: "const", why: "not a table of f64".into() })?;
+    Ok(g.add_constant(pool, Constant::Table(frame)))
 }

@@ -1,4 +1,5 @@
 //! Whole functions: random graphs, calls, text, what is refused, threads.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

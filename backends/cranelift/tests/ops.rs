@@ -1,5 +1,6 @@
 //! Every operator, over every dtype that its record accepts, with and without nulls, of width 1 and 3 and mixed,
 //! parameters and constants, against the reference evaluator.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Ensembles of random shapes, as data and as code, against the reference evaluator.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -3,7 +3,7 @@
 //! ```text
 //! entry(call):  part_0(call) or return; part_1(call) or return; … return 0
 //! part_i(call): the steps of a stretch of the plan, one after the other
-//! trees_i(x, out, leaves, stride, rows): some trees of an ensemble, over the rows of a block
+//! trees_i(x, out, leaves, starts, thresholds, rows): some trees of an ensemble, over the rows of a block
 //! ```
 //! Functions are kept short, because the time to compile one grows faster than its length.
 
@@ -11,7 +11,7 @@ mod element;
 mod loops;
 mod trees;
 
-pub(crate) use trees::reachable;
+pub(crate) use trees::{CHOSEN, reachable};
 
 use std::collections::HashMap;
 
@@ -28,13 +28,16 @@ use crate::plan::{Arg, Plan, Sign, Step, Valid, View};
 /// Every access is to memory that the plan has laid out or the caller has vouched for.
 pub(crate) const FLAGS: MemFlagsData = MemFlagsData::trusted();
 
+/// What a module says when it refuses a function.
+pub(crate) type Done<T> = Result<T, Box<ModuleError>>;
+
 /// Weight of the steps that make one function.
 const PART: usize = 1500;
 
 /// Defines the entry and all that it calls; `name` is its symbol.
-pub(crate) fn define<M: Module>(module: &mut M, plan: &Plan, name: &str) -> Result<FuncId, Box<ModuleError>> {
+pub(crate) fn define<M: Module>(module: &mut M, plan: &Plan, name: &str) -> Done<FuncId> {
     let mut writer = Writer { module, context: FunctionBuilderContext::new(), name, trees: 0 };
-    writer.entry(plan).map_err(Box::new)
+    writer.entry(plan)
 }
 
 /// Writes functions into a module.
@@ -46,7 +49,7 @@ pub(crate) struct Writer<'m, M> {
 }
 
 impl<M: Module> Writer<'_, M> {
-    fn entry(&mut self, plan: &Plan) -> Result<FuncId, ModuleError> {
+    fn entry(&mut self, plan: &Plan) -> Done<FuncId> {
         let mut parts = Vec::new();
         let mut rest = plan.steps.as_slice();
         while !rest.is_empty() {
@@ -77,7 +80,7 @@ impl<M: Module> Writer<'_, M> {
         })
     }
 
-    fn part(&mut self, plan: &Plan, steps: &[Step], number: usize) -> Result<FuncId, ModuleError> {
+    fn part(&mut self, plan: &Plan, steps: &[Step], number: usize) -> Done<FuncId> {
         // Ensembles as code are functions of their own, which must be there first.
         let mut codes = Vec::new();
         for step in steps {
@@ -107,8 +110,8 @@ impl<M: Module> Writer<'_, M> {
         symbol: &str,
         linkage: Linkage,
         signature: Signature,
-        body: impl FnOnce(&mut M, &mut FunctionBuilder<'_>) -> Result<(), ModuleError>,
-    ) -> Result<FuncId, ModuleError> {
+        body: impl FnOnce(&mut M, &mut FunctionBuilder<'_>) -> Done<()>,
+    ) -> Done<FuncId> {
         let id = self.module.declare_function(symbol, linkage, &signature)?;
         let mut context: Context = self.module.make_context();
         context.func.signature = signature;
@@ -199,7 +202,7 @@ impl<'a, 'f, M: Module> Part<'a, 'f, M> {
         Part { module, b, plan, fields, kernels: HashMap::new() }
     }
 
-    fn step(&mut self, step: &Step, codes: &[FuncId]) -> Result<(), ModuleError> {
+    fn step(&mut self, step: &Step, codes: &[FuncId]) -> Done<()> {
         match step {
             Step::Loop(l) => loops::emit(self.b, self.plan, self.fields, l),
             Step::Call { kernel, args, columns } => self.call(kernel, args, *columns)?,
@@ -209,10 +212,11 @@ impl<'a, 'f, M: Module> Part<'a, 'f, M> {
             Step::Text { spans, bytes, to, columns } => self.text(*spans, *bytes, *to, *columns),
             Step::Trees(code) => {
                 let (x, out) = (self.address(code.x), self.address(code.out));
-                let leaves = blob(self.b, self.fields, code.leaves);
+                let [leaves, starts, thresholds] =
+                    [code.leaves, code.starts, code.thresholds].map(|id| blob(self.b, self.fields, id));
                 for id in codes {
                     let f = self.module.declare_func_in_func(*id, self.b.func);
-                    self.b.ins().call(f, &[x, out, leaves, self.fields.rows]);
+                    self.b.ins().call(f, &[x, out, leaves, starts, thresholds, self.fields.rows]);
                 }
             }
         }
@@ -238,7 +242,7 @@ impl<'a, 'f, M: Module> Part<'a, 'f, M> {
         self.b.ins().iadd(start, step)
     }
 
-    fn call(&mut self, kernel: &'static Kernel, args: &[Arg], columns: u32) -> Result<(), ModuleError> {
+    fn call(&mut self, kernel: &'static Kernel, args: &[Arg], columns: u32) -> Done<()> {
         let f = self.kernel(kernel)?;
         if columns == 1 {
             self.call_column(f, kernel, args, None);
@@ -294,7 +298,7 @@ impl<'a, 'f, M: Module> Part<'a, 'f, M> {
         self.stepped(first, k, size as i64)
     }
 
-    fn kernel(&mut self, kernel: &'static Kernel) -> Result<FuncRef, ModuleError> {
+    fn kernel(&mut self, kernel: &'static Kernel) -> Done<FuncRef> {
         if let Some(f) = self.kernels.get(kernel.name) {
             return Ok(*f);
         }

@@ -459,9 +459,12 @@ impl Builder<'_> {
             return self.walk(id, "flock_trees");
         }
         let leaves = self.constants.leaves(constant, ensemble)?;
+        let f64_features = self.ty(args[0]).dtype == DType::F64;
+        let starts = self.constants.starts(constant, ensemble, f64_features)?;
+        let thresholds = self.constants.thresholds(constant, ensemble, f64_features)?;
         let valid = self.every_column(args[0])?;
         let (x, out) = (self.place(args[0])?.data, self.target(id));
-        self.steps.push(Step::Trees(TreeCode { ensemble: constant, leaves, x, out }));
+        self.steps.push(Step::Trees(TreeCode { ensemble: constant, leaves, starts, thresholds, x, out }));
         Ok(Place { data: out, valid })
     }
 

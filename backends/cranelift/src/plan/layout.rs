@@ -5,8 +5,8 @@ use crate::plan::fuse::frame_operands;
 
 /// Scratch that a block should stay within, so that it stays in the second-level cache with the model beside it.
 const CACHE_BYTES: u64 = 256 << 10;
-/// Most rows of a block.
-const MOST_ROWS: u64 = 1024;
+/// Most rows of a block: the features that an ensemble walks over then fit into the first-level cache.
+const MOST_ROWS: u64 = 256;
 /// Rows come in these; kernels rely on it.
 const ROWS: u64 = 64;
 /// Scratch beyond which a function is refused.

@@ -121,6 +121,10 @@ pub(crate) struct TreeCode {
     pub ensemble: ConstId,
     /// Its leaf values.
     pub leaves: BlobId,
+    /// Where these start, leaf by leaf.
+    pub starts: BlobId,
+    /// Its nodes' thresholds in the type of the features.
+    pub thresholds: BlobId,
     /// The frame that is read.
     pub x: View,
     /// The frame that is given.

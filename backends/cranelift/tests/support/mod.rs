@@ -1,7 +1,7 @@
 //! What the tests share: hard values, and a comparison of compiled code with the reference evaluator.
 #![allow(dead_code)]
 
-use flock_core::{Column, OutputColumn, Program, Values};
+use flock_core::{Column, OutputColumn, Program, Scratch, Values};
 use flock_cranelift::{Options, Trees, compile_with};
 use flock_ir_spec::{DType, Data, Frame, FrameType, Function, Scalar, Verified, eval};
 
@@ -226,18 +226,36 @@ fn same(a: &Scalar, b: &Scalar) -> bool {
 }
 
 /// Scores frames with a program; gives a frame per output column.
-pub fn score(program: &Program, params: &[Frame], rows: usize, dictionary: bool) -> Vec<OutputColumn> {
+pub fn score(
+    program: &Program,
+    params: &[Frame],
+    rows: usize,
+    dictionary: bool,
+    scratch: &mut Scratch,
+) -> Vec<OutputColumn> {
     let stored: Vec<Stored> =
         params.iter().flat_map(|p| (0..p.width).map(move |j| Stored::new(p, j, dictionary))).collect();
     let columns: Vec<Column<'_>> = stored.iter().map(Stored::column).collect();
-    program.score(&columns, rows, &mut program.scratch()).unwrap()
+    program.score(&columns, rows, scratch).unwrap()
 }
 
 /// Compares a program with the reference evaluator on these parameters.
 pub fn compare(program: &Program, module: &Verified, function: &Function, params: &[Frame], rows: usize) {
+    compare_in(program, module, function, params, rows, &mut program.scratch());
+}
+
+/// The same in memory that holds what earlier batches have left there.
+fn compare_in(
+    program: &Program,
+    module: &Verified,
+    function: &Function,
+    params: &[Frame],
+    rows: usize,
+    scratch: &mut Scratch,
+) {
     let expected = eval::call(module, function, rows, params).unwrap();
     for dictionary in [false, true] {
-        let found = score(program, params, rows, dictionary);
+        let found = score(program, params, rows, dictionary, scratch);
         let mut columns = found.iter();
         for (o, e) in function.outputs.iter().zip(&expected) {
             for j in 0..e.width {
@@ -274,10 +292,10 @@ pub fn check(module: &Verified, name: &str, options: &[Options], rows: &[usize],
     let function = module.function(name).unwrap();
     for o in options {
         let program = compile_with(module, name, o).unwrap();
-        let mut random = Random::new(seed);
+        let (mut random, mut scratch) = (Random::new(seed), program.scratch());
         for rows in rows {
             let params: Vec<Frame> = function.params.iter().map(|p| hard_frame(*rows, p.ty, &mut random)).collect();
-            compare(&program, module, function, &params, *rows);
+            compare_in(&program, module, function, &params, *rows, &mut scratch);
         }
     }
 }

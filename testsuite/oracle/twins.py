@@ -33,11 +33,12 @@ def convert(model, data: list[Column], settings: dict[str, str]) -> bytes:
 
 
 def score(graph: bytes, data: list[Column]) -> list[Column]:
-    """What onnxruntime answers in one batch; a row with a null string or integer fits no tensor, and is null."""
+    """What onnxruntime answers in one batch; a null is NaN in a tensor of floats and fits no other, so that its row is null."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    keep = [at for at, row in enumerate(zip(*(c.values for c in data))) if _has_tensor(row, data)]
+    floats = _float_columns(session.get_inputs(), data)
+    keep = [at for at, row in enumerate(zip(*(c.values for c in data))) if _has_tensor(row, floats)]
     feeds = _feeds(session.get_inputs(), data, keep)
     columns = _columns(graph, session.get_outputs(), session.run(None, feeds))
     return [_spread(column, keep, len(data[0].values)) for column in columns]
@@ -61,8 +62,15 @@ def _inputs(data: list[Column], mode: str, named: bool) -> list:
     return [("X", kinds[data[0].type]([None, len(data)]))]
 
 
-def _has_tensor(row: tuple, data: list[Column]) -> bool:
-    return all(value is not None or column.type == "f64" for value, column in zip(row, data))
+def _float_columns(inputs, data: list[Column]) -> list[bool]:
+    """Per column, whether it goes into a tensor of floats."""
+    by_name = {entry.name: entry.type for entry in inputs}
+    kinds = [by_name.get(column.name, inputs[0].type) for column in data]
+    return [kind in ("tensor(float)", "tensor(double)") for kind in kinds]
+
+
+def _has_tensor(row: tuple, floats: list[bool]) -> bool:
+    return all(value is not None or is_float for value, is_float in zip(row, floats))
 
 
 def _feeds(inputs, data: list[Column], keep: list[int]) -> dict[str, np.ndarray]:
@@ -79,7 +87,7 @@ def _feeds(inputs, data: list[Column], keep: list[int]) -> dict[str, np.ndarray]
 
 def _vector(column: Column, keep: list[int]) -> np.ndarray:
     values = [column.values[at] for at in keep]
-    if column.type == "f64":
+    if column.type == "f64" or None in values:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return np.array(values, dtype={"i64": np.int64, "bool": np.bool_, "str": object}[column.type])
 

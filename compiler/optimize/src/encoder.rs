@@ -31,11 +31,6 @@ impl Encoder {
         })
     }
 
-    /// The number of categories.
-    pub fn len(&self, g: &Egraph<'_>) -> usize {
-        table(g, self.categories).map_or(0, Frame::len)
-    }
-
     /// The same with position `wanted[p]` at p; what is not wanted becomes -1. Positions beyond the categories, which
     /// only null can have, must come last. None where that does not hold, or a category occurs twice.
     pub fn select(&self, g: &mut Egraph<'_>, wanted: &[usize]) -> Option<Id> {

@@ -1,48 +1,87 @@
 //! Ensembles where something is known of their features.
 
-use std::collections::HashMap;
-
 use flock_ir_spec::{Child, DType, Test, Tree, TreeEnsemble, TreeNode};
 
 use crate::domain::{Domain, Ranges, key};
 
-/// The values for which a test holds.
-fn region(test: Test, threshold: f64) -> Ranges {
-    let k = key(threshold);
-    let all = (key(f64::NEG_INFINITY), key(f64::INFINITY));
-    match test {
-        Test::Le => Ranges::one(all.0, k),
-        Test::Lt => Ranges::one(all.0, k - 1),
-        Test::Ge => Ranges::one(k, all.1),
-        Test::Gt => Ranges::one(k + 1, all.1),
-        Test::Eq => Ranges::one(k, k),
-        Test::Ne => Ranges::new(vec![(all.0, k - 1), (k + 1, all.1)]),
-    }
+/// What a feature may be at a place of a tree. One range is the rule and needs no memory of its own.
+#[derive(Clone)]
+struct Known {
+    range: Range,
+    nan: bool,
 }
 
-/// The domain of a feature to the left and to the right of a node.
-fn split(node: &TreeNode, d: &Domain) -> (Domain, Domain) {
-    let (ranges, inside) = (d.ranges(), region(node.test, node.threshold));
-    let side = |r: Ranges, nan: bool| Domain::numbers(d.dtype, r).with_nan(nan);
-    (
-        side(ranges.meet(&inside), d.nan && node.missing_left),
-        side(ranges.minus(&inside), d.nan && !node.missing_left),
-    )
+#[derive(Clone)]
+enum Range {
+    One(i64, i64),
+    Many(Ranges),
+}
+
+impl Known {
+    fn of(d: &Domain) -> Known {
+        let ranges = d.ranges();
+        let range = if let [(lo, hi)] = *ranges.pieces() { Range::One(lo, hi) } else { Range::Many(ranges) };
+        Known { range, nan: d.nan }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.nan
+            && match &self.range {
+                Range::One(lo, hi) => lo > hi,
+                Range::Many(r) => r.is_empty(),
+            }
+    }
+
+    /// To the left and to the right of a node.
+    fn split(&self, node: &TreeNode) -> (Known, Known) {
+        let k = key(node.threshold);
+        // The keys up to `cut` are on one side, the others on the other.
+        let (cut, left_below) = match node.test {
+            Test::Le => (k, true),
+            Test::Lt => (k - 1, true),
+            Test::Gt => (k, false),
+            Test::Ge => (k - 1, false),
+            Test::Eq | Test::Ne => return self.split_off(node, k),
+        };
+        let (below, above) = match &self.range {
+            Range::One(lo, hi) => (Range::One(*lo, cut.min(*hi)), Range::One((cut + 1).max(*lo), *hi)),
+            Range::Many(r) => {
+                let (below, above) = (Ranges::one(i64::MIN, cut), Ranges::one(cut + 1, i64::MAX));
+                (Range::Many(r.meet(&below)), Range::Many(r.meet(&above)))
+            }
+        };
+        let (left, right) = if left_below { (below, above) } else { (above, below) };
+        self.sides(node, left, right)
+    }
+
+    fn split_off(&self, node: &TreeNode, k: i64) -> (Known, Known) {
+        let all = match &self.range {
+            Range::One(lo, hi) => Ranges::one(*lo, *hi),
+            Range::Many(r) => r.clone(),
+        };
+        let point = Ranges::one(k, k);
+        let (inside, outside) = (Range::Many(all.meet(&point)), Range::Many(all.minus(&point)));
+        if node.test == Test::Eq { self.sides(node, inside, outside) } else { self.sides(node, outside, inside) }
+    }
+
+    fn sides(&self, node: &TreeNode, left: Range, right: Range) -> (Known, Known) {
+        let side = |range, missing: bool| Known { range, nan: self.nan && missing };
+        (side(left, node.missing_left), side(right, !node.missing_left))
+    }
 }
 
 /// Copies what can be reached into a new ensemble.
 struct Pruner<'t> {
     old: &'t TreeEnsemble,
     new: TreeEnsemble,
-    domains: Vec<Domain>,
-    leaves: HashMap<(usize, usize), Child>,
+    known: Vec<Known>,
     visits: usize,
 }
 
 /// A place in the walk: look at a child and put the result there, or leave a narrowed feature.
 enum Work {
     Visit(Child, Slot, usize),
-    Restore(u32, Domain),
+    Restore(u32, Known),
 }
 
 /// Where a child is written.
@@ -54,15 +93,13 @@ enum Slot {
 }
 
 impl Pruner<'_> {
-    /// The leaf, copied once.
+    /// A copy of a leaf.
     fn leaf(&mut self, leaf: usize, len: usize) -> Child {
         let (old, new) = (self.old, &mut self.new);
-        *self.leaves.entry((leaf, len)).or_insert_with(|| {
-            let start = old.leaves[leaf] as usize;
-            new.leaves.push(new.values.len() as u32);
-            new.values.extend_from_slice(&old.values[start..start + len]);
-            Child::leaf(new.leaves.len() as u32 - 1)
-        })
+        let start = old.leaves[leaf] as usize;
+        new.leaves.push(new.values.len() as u32);
+        new.values.extend_from_slice(&old.values[start..start + len]);
+        Child::leaf(new.leaves.len() as u32 - 1)
     }
 
     fn put(&mut self, slot: Slot, child: Child) {
@@ -80,8 +117,8 @@ impl Pruner<'_> {
         let mut work = vec![Work::Visit(tree.root, Slot::Root(index), len)];
         while let Some(next) = work.pop() {
             let (child, slot, len) = match next {
-                Work::Restore(feature, domain) => {
-                    self.domains[feature as usize] = domain;
+                Work::Restore(feature, known) => {
+                    self.known[feature as usize] = known;
                     continue;
                 }
                 Work::Visit(child, slot, len) => (child, slot, len),
@@ -96,12 +133,12 @@ impl Pruner<'_> {
                 return None;
             }
             let node = self.old.nodes[n];
-            let before = self.domains[node.feature as usize].clone();
-            let (left, right) = split(&node, &before);
-            let go = |work: &mut Vec<Work>, child: Child, domain: Domain, slot: Slot| {
+            let before = self.known[node.feature as usize].clone();
+            let (left, right) = before.split(&node);
+            let go = |work: &mut Vec<Work>, child: Child, known: Known, slot: Slot| {
                 work.push(Work::Restore(node.feature, before.clone()));
                 work.push(Work::Visit(child, slot, len));
-                work.push(Work::Restore(node.feature, domain));
+                work.push(Work::Restore(node.feature, known));
             };
             match (left.is_empty(), right.is_empty()) {
                 (false, true) => go(&mut work, node.left, left, slot),
@@ -134,7 +171,7 @@ pub fn prune(t: &TreeEnsemble, features: &[Domain]) -> Option<TreeEnsemble> {
         leaves: Vec::new(),
         values: Vec::new(),
     };
-    let mut pruner = Pruner { old: t, new, domains: features.to_vec(), leaves: HashMap::new(), visits: 0 };
+    let mut pruner = Pruner { old: t, new, known: features.iter().map(Known::of).collect(), visits: 0 };
     for (i, tree) in t.trees.iter().enumerate() {
         pruner.tree(i, tree)?;
     }

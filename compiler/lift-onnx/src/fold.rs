@@ -29,6 +29,9 @@ fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {
         lift.aside(|lift| (lifter.lift)(&mut Node { lift, proto, index, lifter, opset, inputs }))?;
     let tensors: Vec<&Tensor> =
         values.iter().filter_map(|v| if let Value::Tensor(t) = v { Some(t) } else { None }).collect();
+    if tensors.is_empty() {
+        return Ok(values);
+    }
     let cost: u64 = tensors.iter().filter_map(|t| t.shape.width()).sum();
     let fault = |message: String| flock_ir_spec::Diagnostic::new("flock::lift::constant", place(), message);
     lift.spend(cost).map_err(fault)?;

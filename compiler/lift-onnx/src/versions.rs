@@ -53,8 +53,9 @@ pub fn opsets(model: &ModelProto, faults: &mut Report) -> HashMap<String, i64> {
         };
         if let Some(known) = known.filter(|k| !k.contains(&import.version)) {
             let (from, to) = (known.start(), known.end());
-            fault(place, format!("opset {} of `{}`; {from} to {to} are known", import.version, shown(name)));
-        } else if opsets.insert(name.to_owned(), import.version).is_some_and(|v| v != import.version) {
+            fault(place.clone(), format!("opset {} of `{}`; {from} to {to} are known", import.version, shown(name)));
+        }
+        if opsets.insert(name.to_owned(), import.version).is_some_and(|v| v != import.version) {
             fault(place, format!("`{}` is imported in two versions", shown(name)));
         }
     }

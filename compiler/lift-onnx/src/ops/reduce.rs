@@ -1,6 +1,7 @@
 //! `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`: along axes
 //! that are not the rows'.
 //!
+//! Sums of int64 are exact; onnxruntime's go through doubles and lose the last bits beyond 2^53.
 //! A NaN wins a greatest or a least element only in the first place, as in onnxruntime, whose loops ask `>` and `<`.
 //! Source: ai.onnx ReduceSum-1 … -13 and the like, from which on the axes are an input (18 for the others).
 

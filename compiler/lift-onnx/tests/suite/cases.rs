@@ -1,8 +1,6 @@
 //! Every ONNX twin of the repository's cases, and the graphs of `tests/graphs`, against the answers of onnxruntime.
 
-mod common;
-
-use common::{Case, differences, files, root};
+use crate::common::{self, Case, differences, files, root};
 
 fn check(cases: Vec<(Case, std::path::PathBuf)>, least: usize) {
     let mut report = String::new();

@@ -1,0 +1,5 @@
+//! The lifter from outside: files in, columns and diagnostics out.
+
+mod cases;
+mod common;
+mod faults;

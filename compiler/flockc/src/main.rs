@@ -1,2 +1,5 @@
 //! The `flockc` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    flock::cli::main()
+}

@@ -1,0 +1,8 @@
+//! Everything in one binary, so that its dependencies are linked once.
+#![allow(clippy::unwrap_used)]
+
+mod arrows;
+mod cases;
+mod cli;
+mod queries;
+mod readme;

@@ -1,11 +1,11 @@
-//! `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`: along axes
-//! that are not the rows'.
+//! `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`,
+//! `ReduceLogSum`, `ReduceLogSumExp`: along axes that are not the rows'.
 //!
 //! Sums of int64 are exact; onnxruntime's go through doubles and lose the last bits beyond 2^53.
 //! A NaN wins a greatest or a least element only in the first place, as in onnxruntime, whose loops ask `>` and `<`.
 //! Source: ai.onnx ReduceSum-1 … -13 and the like, from which on the axes are an input (18 for the others).
 
-use flock_ir_spec::{NodeId, Op};
+use flock_ir_spec::{Composite, NodeId, Op};
 
 use super::{Lift, Lifter};
 use crate::Res;
@@ -32,6 +32,8 @@ pub static LIFTERS: &[Lifter] = &[
     reduction("ReduceL1", &[1, 11, 13, 18], |n| lift(n, false, sizes)),
     reduction("ReduceL2", &[1, 11, 13, 18], |n| lift(n, false, norm)),
     reduction("ReduceSumSquare", &[1, 11, 13, 18], |n| lift(n, false, squares)),
+    reduction("ReduceLogSum", &[1, 11, 13, 18, 28], |n| lift(n, false, log_sum)),
+    reduction("ReduceLogSumExp", &[1, 11, 13, 18, 28], |n| lift(n, false, log_sum_exp)),
 ];
 
 /// `alone`: one element reduced by itself is itself.
@@ -105,4 +107,27 @@ fn norm(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
     }
     let squares = squares(node, x, elem)?;
     node.op(Op::Sqrt, &[squares])
+}
+
+fn log_sum(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
+    if !elem.is_float() {
+        return Err(node.unsupported("a logarithm of integers"));
+    }
+    let sum = sum(node, x, elem)?;
+    node.op(Op::Ln, &[sum])
+}
+
+/// The greatest, if it is finite, is taken out of the powers and added behind the logarithm.
+fn log_sum_exp(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
+    if !elem.is_float() {
+        return Err(node.unsupported("a logarithm of integers"));
+    }
+    let zero = node.number(elem, 0.0)?;
+    let top = node.op(Op::RowMax, &[x])?;
+    let finite = node.op(Op::Composite(Composite::IS_FINITE), &[top])?;
+    let top = node.op(Op::Select, &[finite, top, zero])?;
+    let below = node.op(Op::Sub, &[x, top])?;
+    let powers = node.op(Op::Exp, &[below])?;
+    let log = log_sum(node, powers, elem)?;
+    node.op(Op::Add, &[log, top])
 }

@@ -49,7 +49,7 @@ fn lengths(node: &Node<'_, '_>, extent: u64) -> Res<Vec<u64>> {
     }
     let count = node.attributes().int("num_outputs").map_or(Some(parts), |n| u64::try_from(n).ok());
     let each = extent.div_ceil(parts);
-    let uneven = extent % parts != 0;
+    let uneven = !extent.is_multiple_of(parts);
     if count != Some(parts) || (uneven && node.version() < 18) || each * (parts - 1) >= extent {
         return Err(node.bad_attribute(format!("{extent} in {parts} parts")));
     }

@@ -248,7 +248,7 @@ def shapes():
 def reductions():
     g = Graph("Reductions and ranks, with ties, NaN and infinities.")
     x = g.input("x", "f32", triples(5) + [[3.0, 3.0, 1.0], [NAN, 1.0, 2.0], [1.0, NAN, 2.0], [NAN, NAN, NAN], [1.0, 3.0, 3.0]])
-    for op in ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare"):
+    for op in ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"):
         g.out(op.lower(), g.node(f"Reduce{op}", [x, g.ints(1)]))
     g.out("sum_flat", g.node("ReduceSum", [x, g.ints(-1)], keepdims=0))
     g.out("sum_nothing", g.node("ReduceSum", x, noop_with_empty_axes=1))

@@ -53,3 +53,16 @@ fn the_models_of_the_flights_lift() {
         assert_eq!(params.len(), 10, "{name}");
     }
 }
+
+/// A null number is NaN; a null text or integer fits no tensor, and its row is refused in every column.
+#[test]
+fn nulls_at_the_border() {
+    let graph = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs/encoders.onnx");
+    let module = common::lifted(&std::fs::read(graph).expect("a model"), None).expect("it lifts");
+    let data = common::Table::parse("s:str,i:i64,x:f64\na,1,NULL\nNULL,1,1.0\na,NULL,1.0\na,1,1.0").expect("a table");
+    let columns = common::score(&module, &data).expect("scores");
+    let nulls = |row: usize| columns.iter().filter(|(_, c)| c.is_null_flat(row)).count();
+    assert_eq!([nulls(0), nulls(1), nulls(2), nulls(3)], [0, columns.len(), columns.len(), 0]);
+    let hot = columns.iter().find(|(name, _)| name == "hot_x_1").expect("a column");
+    assert_eq!([hot.1.get(0, 0), hot.1.get(3, 0)], [flock_ir_spec::Scalar::F32(0.0), flock_ir_spec::Scalar::F32(1.0)]);
+}

@@ -51,8 +51,14 @@ pub fn read(bytes: &[u8]) -> Result<Document<'_>, Diagnostic> {
 pub fn sniff(bytes: &[u8]) -> bool {
     match compression::peek(bytes, 24).as_slice() {
         [0x80, 2..=5, ..] => true,
-        // Protocols 0 and 1 have no header; an object starts with the function that rebuilds it.
-        head => head.starts_with(b"ccopy_reg\n_reconstruc") || head.starts_with(b"ccopyreg\n_reconstruct"),
+        // Protocols 0 and 1 have no header; an object starts with the global that rebuilds it: `c`, module, line feed.
+        [b'c', head @ ..] => {
+            let module = head.split(|b| *b == b'\n').next().unwrap_or_default();
+            module.len() < head.len()
+                && !module.is_empty()
+                && module.iter().all(|b| b.is_ascii_alphanumeric() || b"._".contains(b))
+        }
+        _ => false,
     }
 }
 

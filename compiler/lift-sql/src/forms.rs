@@ -10,6 +10,7 @@
 use sqlparser::ast::{DataType, Ident, TableFactor};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
+use crate::grammar::Grammar;
 use crate::parse;
 
 /// A prediction over a table.
@@ -36,28 +37,87 @@ type Tokens = Vec<TokenWithSpan>;
 /// The columns of a WITH clause.
 type Outputs = Option<Vec<(Ident, DataType)>>;
 
-/// Puts `<marker>i` in the place of the i-th form; forms within the data of forms come first.
-pub(crate) fn rewrite(tokens: Tokens, marker: &str, forms: &mut Vec<TableForm>) -> Result<Tokens, Misread> {
-    let mut out = Vec::with_capacity(tokens.len());
-    let mut i = 0;
-    while i < tokens.len() {
-        match form_at(&tokens, i).and_then(|f| Some((f, closing(&tokens, f.open)?))) {
-            Some((found, close)) => {
-                let inner = &tokens[found.open + 1..close];
-                let (outputs, next) = with_clause(&tokens, close + 1, found.bigquery)?;
-                let form = read(found, inner, outputs, tokens[i].span, marker, forms)?;
-                let name = format!("{marker}{}", forms.len());
-                forms.push(form);
-                out.push(TokenWithSpan::new(Token::make_word(&name, None), tokens[i].span));
-                i = next;
-            }
-            None => {
-                out.push(tokens[i].clone());
-                i += 1;
+/// Finds and reads forms.
+pub(crate) struct Reader<'g> {
+    pub marker: &'g str,
+    pub grammar: &'g Grammar,
+    /// The forms so far; forms within the data of forms come first.
+    pub forms: Vec<TableForm>,
+}
+
+impl Reader<'_> {
+    /// Puts `<marker>i` in the place of the i-th form.
+    pub fn rewrite(&mut self, tokens: Tokens) -> Result<Tokens, Misread> {
+        let mut out = Vec::with_capacity(tokens.len());
+        let mut i = 0;
+        while i < tokens.len() {
+            match form_at(&tokens, i).and_then(|f| Some((f, closing(&tokens, f.open)?))) {
+                Some((found, close)) => {
+                    let inner = &tokens[found.open + 1..close];
+                    let (outputs, next) = self.with_clause(&tokens, close + 1, found.bigquery)?;
+                    let form = self.read(found, inner, outputs, tokens[i].span)?;
+                    let name = format!("{}{}", self.marker, self.forms.len());
+                    self.forms.push(form);
+                    out.push(TokenWithSpan::new(Token::make_word(&name, None), tokens[i].span));
+                    i = next;
+                }
+                None => {
+                    out.push(tokens[i].clone());
+                    i += 1;
+                }
             }
         }
+        Ok(out)
     }
-    Ok(out)
+
+    /// `WITH (name type, …)` behind SQL Server's form, and the index behind it.
+    fn with_clause(&self, tokens: &[TokenWithSpan], at: usize, bigquery: bool) -> Result<(Outputs, usize), Misread> {
+        let open = at + 1;
+        if bigquery || !is_word(tokens.get(at), "with") || !is(tokens.get(open), &Token::LParen) {
+            return Ok((None, at));
+        }
+        let Some(close) = closing(tokens, open) else { return Ok((None, at)) };
+        let columns = split(&tokens[open + 1..close]).into_iter().map(|part| {
+            let place = part.first().map_or(tokens[open].span.start, |t| t.span.start);
+            let mut p = self.grammar.parser(part.to_vec());
+            let column = p.parse_identifier().and_then(|name| Ok((name, p.parse_data_type()?)));
+            match column {
+                Ok(column) if p.peek_token().token == Token::EOF => Ok(column),
+                Ok(_) => Err(Misread { message: "expected `name type` in WITH".into(), at: place }),
+                Err(e) => Err(misread(e, place)),
+            }
+        });
+        Ok((Some(columns.collect::<Result<_, _>>()?), close + 1))
+    }
+
+    fn read(
+        &mut self,
+        found: Found,
+        inner: &[TokenWithSpan],
+        outputs: Outputs,
+        span: Span,
+    ) -> Result<TableForm, Misread> {
+        let parts = split(inner);
+        let wrong = |message: String| Misread { message, at: span.start };
+        let (model, data) = if found.bigquery { bigquery(&parts, &wrong)? } else { sql_server(&parts, &wrong)? };
+        let start = data.first().map_or(span.start, |t| t.span.start);
+        let data = self.rewrite(data.to_vec())?;
+        let mut p = self.grammar.parser(data);
+        let data = p.parse_table_factor().map_err(|e| misread(e, start))?;
+        if p.peek_token().token != Token::EOF {
+            return Err(Misread {
+                message: format!("expected the end of the data, found: {}", p.peek_token()),
+                at: start,
+            });
+        }
+        Ok(TableForm {
+            model: model_name(model).ok_or_else(|| wrong("expected the model's name".into()))?,
+            data,
+            outputs,
+            own_alias: !found.bigquery,
+            span,
+        })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -130,26 +190,6 @@ fn split(tokens: &[TokenWithSpan]) -> Vec<&[TokenWithSpan]> {
     parts
 }
 
-/// `WITH (name type, …)` behind SQL Server's form, and the index behind it.
-fn with_clause(tokens: &[TokenWithSpan], at: usize, bigquery: bool) -> Result<(Outputs, usize), Misread> {
-    let open = at + 1;
-    if bigquery || !is_word(tokens.get(at), "with") || !is(tokens.get(open), &Token::LParen) {
-        return Ok((None, at));
-    }
-    let Some(close) = closing(tokens, open) else { return Ok((None, at)) };
-    let columns = split(&tokens[open + 1..close]).into_iter().map(|part| {
-        let place = part.first().map_or(tokens[open].span.start, |t| t.span.start);
-        let mut p = parse::parser(part.to_vec());
-        let column = p.parse_identifier().and_then(|name| Ok((name, p.parse_data_type()?)));
-        match column {
-            Ok(column) if p.peek_token().token == Token::EOF => Ok(column),
-            Ok(_) => Err(Misread { message: "expected `name type` in WITH".into(), at: place }),
-            Err(e) => Err(misread(e, place)),
-        }
-    });
-    Ok((Some(columns.collect::<Result<_, _>>()?), close + 1))
-}
-
 fn misread(error: sqlparser::parser::ParserError, fallback: Location) -> Misread {
     let (message, place) = parse::explain(error);
     let at = match place {
@@ -157,32 +197,6 @@ fn misread(error: sqlparser::parser::ParserError, fallback: Location) -> Misread
         _ => fallback,
     };
     Misread { message, at }
-}
-
-fn read(
-    found: Found,
-    inner: &[TokenWithSpan],
-    outputs: Outputs,
-    span: Span,
-    marker: &str,
-    forms: &mut Vec<TableForm>,
-) -> Result<TableForm, Misread> {
-    let parts = split(inner);
-    let wrong = |message: String| Misread { message, at: span.start };
-    let (model, data) = if found.bigquery { bigquery(&parts, &wrong)? } else { sql_server(&parts, &wrong)? };
-    let start = data.first().map_or(span.start, |t| t.span.start);
-    let mut p = parse::parser(rewrite(data.to_vec(), marker, forms)?);
-    let data = p.parse_table_factor().map_err(|e| misread(e, start))?;
-    if p.peek_token().token != Token::EOF {
-        return Err(Misread { message: format!("expected the end of the data, found: {}", p.peek_token()), at: start });
-    }
-    Ok(TableForm {
-        model: model_name(model).ok_or_else(|| wrong("expected the model's name".into()))?,
-        data,
-        outputs,
-        own_alias: !found.bigquery,
-        span,
-    })
 }
 
 type Parts<'a> = (&'a [TokenWithSpan], &'a [TokenWithSpan]);

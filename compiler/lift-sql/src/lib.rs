@@ -26,7 +26,9 @@ mod expr;
 mod finish;
 mod forms;
 mod from;
+mod grammar;
 mod group;
+mod join;
 mod lifter;
 mod names;
 mod order;
@@ -43,8 +45,8 @@ pub use dialect::SourceDialect;
 
 use flock_ir_spec::{Diagnostic, Faults, Module};
 
-/// Deepest recursion is over a statement of [`parse::MAX_TOKENS`] tokens; memory is taken as it is used.
-const STACK: usize = 1 << 30;
+/// Twice what the deepest statement of [`parse::MAX_TOKENS`] tokens takes; memory is taken as it is used.
+const STACK: usize = 1 << 29;
 
 /// Lifts one query. `name` is the query's name in the module and the first part of every diagnostic's place
 /// (`name:line:column`). The module holds the query and the functions of the models that it asks, each under the

@@ -6,15 +6,16 @@ use std::rc::Rc;
 use flock_ir_spec::{Diagnostic, Faults};
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::{Parser, ParserError};
+use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use crate::forms::{self, TableForm};
+use crate::forms::{Reader, TableForm};
+use crate::grammar::Grammar;
 
 /// The longest statement, in tokens. It bounds depth as well: `a + a + …` nests without parentheses.
 pub(crate) const MAX_TOKENS: usize = 100_000;
 /// The deepest nesting of parentheses, CASE and subqueries.
-const MAX_NESTING: usize = 120;
+pub(crate) const MAX_NESTING: usize = 120;
 
 /// A query, and what stands for the table functions that sqlparser does not read.
 pub(crate) struct Parsed {
@@ -44,13 +45,21 @@ pub(crate) fn parse(name: &str, sql: &str) -> Result<Parsed, Faults> {
         vec![fault("flock::sql::too_large", Some(at), message)]
     })?;
     let marker = marker(sql);
-    let mut forms = Vec::new();
-    let tokens = forms::rewrite(tokens, &marker, &mut forms)
-        .map_err(|e| vec![fault("flock::sql::parse", Some((e.at.line, e.at.column)), e.message)])?;
+    let grammar = Grammar::new(tokens.len());
+    let mut reader = Reader { marker: &marker, grammar: &grammar, forms: Vec::new() };
     let first = tokens.first().map(|t| (t.token.to_string().to_uppercase(), t.span.start));
-    let statements = parser(tokens).parse_statements().map_err(|e| {
-        let (message, place) = explain(e);
+    let misread = |message: String, place: Option<(u64, u64)>| {
+        if grammar.exhausted() {
+            let message = "the statement is too ambiguous to be read in reasonable time";
+            return vec![fault("flock::sql::too_large", place, message.into())];
+        }
         vec![fault("flock::sql::parse", place, message)]
+    };
+    let tokens = reader.rewrite(tokens).map_err(|e| misread(e.message, Some((e.at.line, e.at.column))))?;
+    let forms = reader.forms;
+    let statements = grammar.parser(tokens).parse_statements().map_err(|e| {
+        let (message, place) = explain(e);
+        misread(message, place)
     })?;
     one_query(statements).map(|query| Parsed { query, forms: forms.into(), marker: marker.into() }).map_err(|found| {
         let word = first.as_ref().map_or("", |f| &f.0);
@@ -61,11 +70,6 @@ pub(crate) fn parse(name: &str, sql: &str) -> Result<Parsed, Faults> {
         };
         vec![fault("flock::sql::statement", first.as_ref().map(|f| (f.1.line, f.1.column)), message)]
     })
-}
-
-/// A parser of tokens without spaces.
-pub(crate) fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
-    Parser::new(&GenericDialect).with_recursion_limit(4 * MAX_NESTING).with_tokens_with_locations(tokens)
 }
 
 /// The query of the only statement, or the number of statements.

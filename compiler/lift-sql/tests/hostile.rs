@@ -24,9 +24,15 @@ fn deep_and_wide_statements_are_bounded() {
     let too_large = "flock::sql::too_large";
     let doubling: String = (1..40).map(|i| format!(", c{i} AS (SELECT * FROM c{} a, c{} b)", i - 1, i - 1)).collect();
     let cases = [
-        (format!("SELECT {} FROM flights", wide(20_000, "id", " + ")), "ok"),
-        (format!("SELECT id FROM flights WHERE {}", wide(20_000, "id = 1", " AND ")), "ok"),
-        (format!("SELECT id FROM flights WHERE {}", wide(10_000, "id = 1 AND id = 2", " OR ")), "ok"),
+        (format!("SELECT {} FROM flights", wide(49_000, "id", " + ")), "ok"),
+        (format!("SELECT id FROM flights WHERE {}", wide(24_000, "id = 1", " AND ")), "ok"),
+        (format!("SELECT id FROM flights WHERE {}", wide(12_000, "id = 1 AND id = 2", " OR ")), "ok"),
+        (format!("SELECT {} FROM flights", wide(49_000, "carrier", " || ")), "ok"),
+        (
+            format!("SELECT max({}) FROM flights GROUP BY id", wide(49_000, "-dep_delay", " - ")),
+            "flock::sql::too_large",
+        ),
+        (format!("SELECT max({}) FROM flights GROUP BY id", wide(33_000, "-dep_delay", " - ")), "ok"),
         (wide(5_000, "SELECT id FROM flights", " UNION ALL "), "ok"),
         (wide(1_000, "SELECT id FROM flights", " UNION ALL SELECT id FROM flights UNION "), "ok"),
         (format!("SELECT {} FROM flights", wide(200_000, "1", ",")), too_large),
@@ -49,6 +55,65 @@ fn deep_and_wide_statements_are_bounded() {
         assert!(start.elapsed() < Duration::from_secs(30), "{:?} for {short}", start.elapsed());
         eprintln!("{:?} {found} {short}", start.elapsed());
         assert_eq!(found, expected, "{short}");
+    }
+}
+
+/// A parser that goes back and tries again at each level would take for ever here.
+#[test]
+fn unfinished_nesting_is_refused_soon() {
+    let catalog = common::world().catalog;
+    let openings = [
+        "(",
+        "((SELECT 1) UNION ",
+        "(flights JOIN ",
+        "(SELECT * FROM ",
+        "(VALUES (",
+        "CASE ",
+        "CASE WHEN ",
+        "f(",
+        "CAST(",
+        "[",
+        "{'a': ",
+        "EXISTS (",
+        "1 IN (",
+        "NOT ",
+        "INTERVAL ",
+        "a.",
+        "ARRAY[",
+        "STRUCT(",
+        "count(*) FILTER (WHERE ",
+        "x -> ",
+        "(a, ",
+        "(WITH a AS (",
+        "PREDICT(MODEL = m, DATA = ",
+        "ML.PREDICT(MODEL m, (",
+        "f() OVER (PARTITION BY ",
+        "a BETWEEN ",
+        "a LIKE ",
+        "TABLE(",
+        "LATERAL (",
+        "x::",
+        "TRIM(BOTH ",
+        "POSITION(",
+        "ARRAY<",
+        "CAST(1 AS ARRAY<",
+        "STRUCT<a ",
+        "x::STRUCT<a ",
+        "EXTRACT(",
+        "SUBSTRING(",
+        "POSITION(",
+        "a AT TIME ZONE ",
+        "MAP {",
+        "CONVERT(",
+        "UNNEST(",
+    ];
+    for opening in openings {
+        for head in ["SELECT ", "SELECT * FROM ", "SELECT a FROM t WHERE ", "", "WITH a AS "] {
+            let sql = format!("{head}{}", opening.repeat(100));
+            let start = Instant::now();
+            assert!(lift("q", &sql, &catalog, SourceDialect::Generic).is_err(), "{sql}");
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?} for {head}{opening}", start.elapsed());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what a condition says of a value back to what it says of the columns behind it. Monotone steps invert by
 //! bisection over the order of their operand, which is exact whatever they round.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,15 +14,38 @@ use crate::facts::{Facts, Truth};
 use crate::language::{Egraph, Enode};
 
 /// Steps that are followed from a condition to a leaf.
-const DEPTH: u32 = 24;
+const DEPTH: usize = 24;
+/// Nodes that are looked at for one condition: representations multiply along a path, and classes may go in circles.
+const VISITS: u32 = 4096;
 /// Representations of a class that are looked at.
 const NODES: usize = 8;
 /// Columns of a quantifier, categories of an encoder and elements of a set that are looked at.
 const WIDTH: usize = 1 << 16;
 
+/// A walk from a condition to the leaves. Where it stops, nothing is known.
+struct Walk {
+    visits: Cell<u32>,
+    path: RefCell<Vec<(Id, u32)>>,
+}
+
+impl Walk {
+    /// Walks on from a column of a class, unless the way is too long, has been there, or the visits are used up.
+    fn into<T>(&self, class: Id, column: u32, on: impl FnOnce() -> T) -> Option<T> {
+        let here = (class, column);
+        if self.visits.get() == 0 || self.path.borrow().len() == DEPTH || self.path.borrow().contains(&here) {
+            return None;
+        }
+        self.visits.set(self.visits.get() - 1);
+        self.path.borrow_mut().push(here);
+        let found = on();
+        self.path.borrow_mut().pop();
+        Some(found)
+    }
+}
+
 /// What holds under each outcome of a condition of width 1.
 pub fn truth_of(g: &Egraph<'_>, node: &Enode) -> Truth {
-    truth_of_node(g, node, 0, DEPTH)
+    truth_of_node(g, node, 0, &Walk { visits: Cell::new(VISITS), path: RefCell::default() })
 }
 
 /// The column of an operand that gives column `column` of an elementwise result.
@@ -57,34 +81,32 @@ fn scalar(g: &Egraph<'_>, class: Id, column: u32) -> Option<Scalar> {
     (t.rows == 1).then(|| t.get(0, at(g, class, column) as usize))
 }
 
-fn truth_at(g: &Egraph<'_>, class: Id, column: u32, depth: u32) -> Truth {
+fn truth_at(g: &Egraph<'_>, class: Id, column: u32, w: &Walk) -> Truth {
     let data = &g[class].data;
     if let Some(t) = &data.truth {
         return (**t).clone();
     }
-    if depth == 0 {
-        return Truth::unknown();
-    }
     let nodes = g[class].nodes.iter().take(NODES);
-    nodes.fold(Truth::unknown(), |t, n| t.meet(&truth_of_node(g, n, column, depth - 1)))
+    let all = || nodes.fold(Truth::unknown(), |t, n| t.meet(&truth_of_node(g, n, column, w)));
+    w.into(g.find(class), column, all).unwrap_or_else(Truth::unknown)
 }
 
-fn truth_of_node(g: &Egraph<'_>, node: &Enode, column: u32, depth: u32) -> Truth {
+fn truth_of_node(g: &Egraph<'_>, node: &Enode, column: u32, w: &Walk) -> Truth {
     let Some(op) = node.op() else { return Truth::unknown() };
     let c = &node.children;
-    let operand = |i: usize| truth_at(g, c[i], at(g, c[i], column), depth);
-    let holds = |i: usize, d: Domain| constrain(g, c[i], at(g, c[i], column), &d, depth);
+    let operand = |i: usize| truth_at(g, c[i], at(g, c[i], column), w);
+    let holds = |i: usize, d: Domain| constrain(g, c[i], at(g, c[i], column), &d, w);
     let any = |i: usize| g[c[i]].data.frame().map_or(Domain::any(DType::F64), |t| Domain::any(t.dtype));
     match op {
         Op::And => Truth::all((0..c.len()).map(operand).collect::<Vec<_>>().iter()),
         Op::Or => Truth::any(&(0..c.len()).map(operand).collect::<Vec<_>>()),
         Op::Not => operand(0).not(),
         Op::All | Op::Any if (g[c[0]].data.width() as usize) < WIDTH => {
-            let each: Vec<Truth> = (0..g[c[0]].data.width()).map(|k| truth_at(g, c[0], k, depth)).collect();
+            let each: Vec<Truth> = (0..g[c[0]].data.width()).map(|k| truth_at(g, c[0], k, w)).collect();
             if op == Op::All { Truth::all(each.iter()) } else { Truth::any(&each) }
         }
-        Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => compare(g, op, c, column, depth),
-        Op::InSet => in_set(g, c, column, depth),
+        Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => compare(g, op, c, column, w),
+        Op::InSet => in_set(g, c, column, w),
         Op::IsNull => {
             let (null, value) = (Domain::none(any(0).dtype).with_null(true), any(0).with_null(false));
             Truth { yes: holds(0, null), no: holds(0, value), null: Facts::impossible() }
@@ -114,11 +136,7 @@ fn truth_of_node(g: &Egraph<'_>, node: &Enode, column: u32, depth: u32) -> Truth
         }
         Op::Guard => {
             let (p, x) = (operand(0), operand(1));
-            Truth {
-                yes: p.yes.meet(&x.yes),
-                no: p.yes.meet(&x.no),
-                null: p.not_true().join(&p.yes.meet(&x.null)),
-            }
+            Truth { yes: p.yes.meet(&x.yes), no: p.yes.meet(&x.no), null: p.not_true().join(&p.yes.meet(&x.null)) }
         }
         Op::Const => match node_constant(g, node, column) {
             Some(Scalar::Bool(x)) => {
@@ -128,15 +146,17 @@ fn truth_of_node(g: &Egraph<'_>, node: &Enode, column: u32, depth: u32) -> Truth
             _ => Truth::unknown(),
         },
         Op::Concat | Op::Slice | Op::Take => {
-            source(g, node, column).map_or_else(Truth::unknown, |(from, k)| truth_at(g, from, k, depth))
+            source(g, node, column).map_or_else(Truth::unknown, |(from, k)| truth_at(g, from, k, w))
         }
-        Op::Input | Op::Column => match node.leaf().filter(|l| g.analysis.leaves.get(l).is_some_and(|t| t.width == 1)) {
-            Some(leaf) => {
-                let of = |t, f, n| Facts::of(leaf, Domain::outcomes(t, f, n));
-                Truth { yes: of(true, false, false), no: of(false, true, false), null: of(false, false, true) }
+        Op::Input | Op::Column => {
+            match node.leaf().filter(|l| g.analysis.leaves.get(l).is_some_and(|t| t.width == 1)) {
+                Some(leaf) => {
+                    let of = |t, f, n| Facts::of(leaf, Domain::outcomes(t, f, n));
+                    Truth { yes: of(true, false, false), no: of(false, true, false), null: of(false, false, true) }
+                }
+                None => Truth::unknown(),
             }
-            None => Truth::unknown(),
-        },
+        }
         _ => Truth::unknown(),
     }
 }
@@ -185,12 +205,12 @@ fn mirrored(op: Op) -> Op {
     }
 }
 
-fn compare(g: &Egraph<'_>, op: Op, c: &[Id], column: u32, depth: u32) -> Truth {
+fn compare(g: &Egraph<'_>, op: Op, c: &[Id], column: u32, w: &Walk) -> Truth {
     let Some(dtype) = g[c[0]].data.frame().map(|t| t.dtype) else { return Truth::unknown() };
     let one_sided = |x: Id, op: Op, v: &Scalar| {
         let yes = satisfying(op, v, dtype)?;
         let nan = dtype.is_float();
-        let holds = |d: Domain| constrain(g, x, at(g, x, column), &d, depth);
+        let holds = |d: Domain| constrain(g, x, at(g, x, column), &d, w);
         let no = yes.clone().with_nan(nan).complement().with_nan(nan && op != Op::Ne);
         Some(Truth {
             yes: holds(yes.with_nan(nan && op == Op::Ne)),
@@ -206,14 +226,14 @@ fn compare(g: &Egraph<'_>, op: Op, c: &[Id], column: u32, depth: u32) -> Truth {
     found.unwrap_or_else(|| {
         let not_null = |nan: bool| {
             let d = Domain::any(dtype).with_null(false).with_nan(nan && dtype.is_float());
-            let side = |x: Id| constrain(g, x, at(g, x, column), &d, depth);
+            let side = |x: Id| constrain(g, x, at(g, x, column), &d, w);
             side(c[0]).meet(&side(c[1]))
         };
         Truth { yes: not_null(op == Op::Ne), no: not_null(op != Op::Ne || dtype == DType::Str), null: Facts::none() }
     })
 }
 
-fn in_set(g: &Egraph<'_>, c: &[Id], column: u32, depth: u32) -> Truth {
+fn in_set(g: &Egraph<'_>, c: &[Id], column: u32, w: &Walk) -> Truth {
     let Some(set) = table(g, c[1]).filter(|t| t.len() < WIDTH) else { return Truth::unknown() };
     let dtype = set.dtype();
     let points = (0..set.len()).map(|i| Domain::point(&set.get_flat(i), dtype));
@@ -221,7 +241,7 @@ fn in_set(g: &Egraph<'_>, c: &[Id], column: u32, depth: u32) -> Truth {
         DType::Str => Domain::texts(Texts::Only(Arc::new(texts(set.as_str().unwrap_or(&[]))))),
         _ => Domain::numbers(dtype, Ranges::new(points.flat_map(|p| p.ranges().pieces().to_vec()).collect())),
     };
-    let holds = |d: Domain| constrain(g, c[0], at(g, c[0], column), &d, depth);
+    let holds = |d: Domain| constrain(g, c[0], at(g, c[0], column), &d, w);
     // Many points are held as the range around them, whose outside is not the outside of the set.
     let outside = if dtype == DType::Str || inside.ranges().pieces().len() > 1 || set.len() == 1 {
         inside.complement()
@@ -240,24 +260,25 @@ fn texts(of: &[Arc<str>]) -> BTreeSet<Arc<str>> {
 }
 
 /// What holds of leaves where column `column` of a class is in a domain.
-pub fn constrain(g: &Egraph<'_>, class: Id, column: u32, domain: &Domain, depth: u32) -> Facts {
+fn constrain(g: &Egraph<'_>, class: Id, column: u32, domain: &Domain, w: &Walk) -> Facts {
     let Some(ty) = g[class].data.frame() else { return Facts::none() };
     let full = Domain::full(ty);
     let domain = domain.meet(&full);
     if domain.is_empty() {
         return Facts::impossible();
     }
-    if depth == 0 || domain == full {
+    if domain == full {
         return Facts::none();
     }
     let nodes = g[class].nodes.iter().take(NODES);
-    nodes.fold(Facts::none(), |f, n| f.meet(&constrain_node(g, n, column, &domain, depth - 1)))
+    let all = || nodes.fold(Facts::none(), |f, n| f.meet(&constrain_node(g, n, column, &domain, w)));
+    w.into(g.find(class), column, all).unwrap_or_else(Facts::none)
 }
 
-fn constrain_node(g: &Egraph<'_>, node: &Enode, column: u32, domain: &Domain, depth: u32) -> Facts {
+fn constrain_node(g: &Egraph<'_>, node: &Enode, column: u32, domain: &Domain, w: &Walk) -> Facts {
     let Some(op) = node.op() else { return Facts::none() };
     let c = &node.children;
-    let back = |i: usize, d: &Domain| constrain(g, c[i], at(g, c[i], column), d, depth);
+    let back = |i: usize, d: &Domain| constrain(g, c[i], at(g, c[i], column), d, w);
     if let Some(leaf) = node.leaf() {
         return if g.analysis.leaves.get(&leaf).is_some_and(|t| t.width == 1) {
             Facts::of(leaf, domain.clone())
@@ -271,24 +292,22 @@ fn constrain_node(g: &Egraph<'_>, node: &Enode, column: u32, domain: &Domain, de
             _ => Facts::none(),
         },
         Op::Concat | Op::Slice | Op::Take => {
-            source(g, node, column).map_or_else(Facts::none, |(from, k)| constrain(g, from, k, domain, depth))
+            source(g, node, column).map_or_else(Facts::none, |(from, k)| constrain(g, from, k, domain, w))
         }
         Op::Coalesce => match scalar(g, c[1], column) {
             Some(v) => back(0, &domain.clone().with_null(domain.contains(&v))),
             None => back(0, &domain.clone().with_null(true)),
         },
         Op::Select => {
-            let p = truth_at(g, c[0], at(g, c[0], column), depth);
+            let p = truth_at(g, c[0], at(g, c[0], column), w);
             p.yes.meet(&back(1, domain)).join(&p.not_true().meet(&back(2, domain)))
         }
         Op::Guard => {
-            let p = truth_at(g, c[0], at(g, c[0], column), depth);
+            let p = truth_at(g, c[0], at(g, c[0], column), w);
             let inside = p.yes.meet(&back(1, domain));
             if domain.null { inside.join(&p.not_true()) } else { inside }
         }
-        _ if is_condition(op) => {
-            truth_of_node(g, node, column, depth).within(domain)
-        }
+        _ if is_condition(op) => truth_of_node(g, node, column, w).within(domain),
         Op::IndexOf => encoded(g, c, domain).map_or_else(Facts::none, |d| back(0, &d)),
         Op::OneHot => {
             let one = domain.ranges().contains(key(1.0));
@@ -300,7 +319,7 @@ fn constrain_node(g: &Egraph<'_>, node: &Enode, column: u32, domain: &Domain, de
                 (false, true) => Ranges::all(DType::I64).minus(&point),
                 (false, false) => Ranges::new(Vec::new()),
             };
-            constrain(g, c[0], 0, &Domain::numbers(DType::I64, ranges).with_null(domain.null), depth)
+            constrain(g, c[0], 0, &Domain::numbers(DType::I64, ranges).with_null(domain.null), w)
         }
         _ => match step(g, node, column) {
             Some((i, f)) => back(i, &f.preimage(domain)),
@@ -312,8 +331,20 @@ fn constrain_node(g: &Egraph<'_>, node: &Enode, column: u32, domain: &Domain, de
 fn is_condition(op: Op) -> bool {
     matches!(
         op,
-        Op::And | Op::Or | Op::Not | Op::All | Op::Any | Op::InSet | Op::IsNull | Op::IsNan
-            | Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge
+        Op::And
+            | Op::Or
+            | Op::Not
+            | Op::All
+            | Op::Any
+            | Op::InSet
+            | Op::IsNull
+            | Op::IsNan
+            | Op::Eq
+            | Op::Ne
+            | Op::Lt
+            | Op::Le
+            | Op::Gt
+            | Op::Ge
             | Op::Composite(Composite::IS_MISSING)
     )
 }
@@ -331,7 +362,9 @@ fn encoded(g: &Egraph<'_>, c: &[Id], indices: &Domain) -> Option<Domain> {
     let values: Vec<Scalar> = chosen.map(|i| categories.get_flat(i)).collect();
     let domain = match dtype {
         DType::Str => {
-            let set = Arc::new(values.iter().filter_map(|v| if let Scalar::Str(s) = v { Some(s.clone()) } else { None }).collect());
+            let set = Arc::new(
+                values.iter().filter_map(|v| if let Scalar::Str(s) = v { Some(s.clone()) } else { None }).collect(),
+            );
             Domain::texts(if unknown { Texts::Except(set) } else { Texts::Only(set) })
         }
         _ if unknown => return None,
@@ -386,9 +419,7 @@ fn step(g: &Egraph<'_>, node: &Enode, column: u32) -> Option<(usize, Step)> {
         (Op::Sub, Some(k), None) => step(true, Box::new(move |x| round(k - round(x)))).map(|s| (1, s)),
         (Op::Mul, None, Some(k)) => step(k < 0.0, Box::new(move |x| round(round(x) * k))).map(|s| (0, s)),
         (Op::Mul, Some(k), None) => step(k < 0.0, Box::new(move |x| round(k * round(x)))).map(|s| (1, s)),
-        (Op::Div, None, Some(k)) if k != 0.0 => {
-            step(k < 0.0, Box::new(move |x| round(round(x) / k))).map(|s| (0, s))
-        }
+        (Op::Div, None, Some(k)) if k != 0.0 => step(k < 0.0, Box::new(move |x| round(round(x) / k))).map(|s| (0, s)),
         (Op::Min, None, Some(k)) => step(false, Box::new(move |x| round(x).min(k))).map(|s| (0, s)),
         (Op::Max, None, Some(k)) => step(false, Box::new(move |x| round(x).max(k))).map(|s| (0, s)),
         (Op::Neg, _, _) => step(true, Box::new(|x| -x)).map(|s| (0, s)),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egg::Id;
 use flock_ir_spec::{
-    Aggregate, Attr, ColumnDef, Constant, Data, DType, Frame, FrameType, Function, Graph, JoinKind, NodeId, Op, Output, Pool,
-    Query, Rel, RelId, SortKey, Type,
+    Aggregate, Attr, ColumnDef, Constant, DType, Data, Frame, FrameType, Function, Graph, JoinKind, NodeId, Op, Output,
+    Pool, Query, Rel, RelId, SortKey, Type,
 };
 
 use crate::choose::Cheapest;
@@ -32,7 +32,12 @@ struct Writer<'g, 'a, 'p> {
 
 impl Writer<'_, '_, '_> {
     /// The nodes of the roots; `leaf` says a leaf's type.
-    fn write(&mut self, best: &Cheapest, roots: &[Id], leaf: impl Fn(Leaf) -> Option<FrameType>) -> Option<Vec<NodeId>> {
+    fn write(
+        &mut self,
+        best: &Cheapest,
+        roots: &[Id],
+        leaf: impl Fn(Leaf) -> Option<FrameType>,
+    ) -> Option<Vec<NodeId>> {
         let order = best.order(self.g, roots)?;
         let steps = steps(self.g, best, &order);
         let mut written: HashMap<Id, NodeId> = HashMap::new();
@@ -206,7 +211,8 @@ impl Plans {
                 waiting[*p] -= 1;
                 if let (0, Some((own, rows))) = (waiting[*p], plans.own(g, common, nodes[*p].1)) {
                     let node = nodes[*p].1;
-                    let below: f64 = node.children[..node.inputs()].iter().filter_map(|c| plans.of(g, *c)).map(|p| p.1).sum();
+                    let below: f64 =
+                        node.children[..node.inputs()].iter().filter_map(|c| plans.of(g, *c)).map(|p| p.1).sum();
                     heap.push(Reverse((key((own + below).min(1e300)), *p, key(rows))));
                 }
             }

@@ -73,9 +73,7 @@ impl Facts {
         match (&self.0, &other.0) {
             (None, _) => other.clone(),
             (_, None) => self.clone(),
-            (Some(a), Some(b)) => {
-                Facts(Some(a.iter().filter_map(|(l, d)| Some((*l, d.join(b.get(l)?)))).collect()))
-            }
+            (Some(a), Some(b)) => Facts(Some(a.iter().filter_map(|(l, d)| Some((*l, d.join(b.get(l)?)))).collect())),
         }
     }
 
@@ -116,11 +114,7 @@ impl Truth {
     /// Both descriptions hold.
     #[must_use]
     pub fn meet(&self, other: &Truth) -> Truth {
-        Truth {
-            yes: self.yes.meet(&other.yes),
-            no: self.no.meet(&other.no),
-            null: self.null.meet(&other.null),
-        }
+        Truth { yes: self.yes.meet(&other.yes), no: self.no.meet(&other.no), null: self.null.meet(&other.null) }
     }
 
     /// The opposite condition.

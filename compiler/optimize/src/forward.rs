@@ -139,7 +139,9 @@ fn element<'d>(
 ) -> Option<Domain> {
     let (a, b) = (operand(0)?, operand(1));
     Some(match op {
-        Op::And | Op::Or => quantified(op, (0..node.children.len()).filter_map(operand).collect::<Vec<_>>().into_iter()),
+        Op::And | Op::Or => {
+            quantified(op, (0..node.children.len()).filter_map(operand).collect::<Vec<_>>().into_iter())
+        }
         Op::Not => {
             let (t, f, n) = outcomes(a);
             Domain::outcomes(f, t, n)
@@ -154,7 +156,13 @@ fn element<'d>(
             let branch = |taken: bool, i: usize| if taken { operand(i).cloned() } else { Some(Domain::none(ty.dtype)) };
             branch(t, 1)?.join(&branch(f || n, 2)?)
         }
-        Op::Coalesce => if a.null { a.clone().with_null(false).join(b?) } else { a.clone() },
+        Op::Coalesce => {
+            if a.null {
+                a.clone().with_null(false).join(b?)
+            } else {
+                a.clone()
+            }
+        }
         Op::Guard => {
             let (t, f, n) = outcomes(a);
             let x = if t { b?.clone() } else { Domain::none(ty.dtype) };
@@ -230,12 +238,15 @@ fn index_of(g: &Egraph<'_>, node: &Enode, a: &Domain) -> Option<Domain> {
     let dtype = categories.dtype();
     let found: Vec<i64> =
         (0..categories.len()).filter(|i| a.contains(&categories.get_flat(*i))).map(|i| i as i64).collect();
-    let has = |x: &Scalar| (0..categories.len()).any(|i| Domain::point(&categories.get_flat(i), dtype) == Domain::point(x, dtype));
+    let has = |x: &Scalar| {
+        (0..categories.len()).any(|i| Domain::point(&categories.get_flat(i), dtype) == Domain::point(x, dtype))
+    };
     let unknown = match &a.values {
         Values::Texts(Texts::Only(x)) => x.iter().any(|s| !categories.as_str().is_some_and(|v| v.contains(s))),
         Values::Texts(_) => true,
         Values::Numbers(r) if categories.len() <= 64 => {
-            let points = (0..categories.len()).flat_map(|i| Domain::point(&categories.get_flat(i), dtype).ranges().pieces().to_vec());
+            let points = (0..categories.len())
+                .flat_map(|i| Domain::point(&categories.get_flat(i), dtype).ranges().pieces().to_vec());
             !r.minus(&Ranges::new(points.collect())).is_empty()
         }
         Values::Numbers(_) => true,
@@ -281,14 +292,29 @@ fn cast(a: &Domain, ty: FrameType) -> Option<Domain> {
 /// Interval arithmetic on the rounded operation, which is monotone in each operand.
 fn arithmetic(op: Op, a: &Domain, b: &Domain, ty: FrameType) -> Domain {
     let f = |x: f64, y: f64| {
-        round(ty.dtype, match op {
-            Op::Add => x + y,
-            Op::Sub => x - y,
-            Op::Mul => x * y,
-            Op::Div => x / y,
-            Op::Min => if x <= y { x } else { y },
-            _ => if x >= y { x } else { y },
-        })
+        round(
+            ty.dtype,
+            match op {
+                Op::Add => x + y,
+                Op::Sub => x - y,
+                Op::Mul => x * y,
+                Op::Div => x / y,
+                Op::Min => {
+                    if x <= y {
+                        x
+                    } else {
+                        y
+                    }
+                }
+                _ => {
+                    if x >= y {
+                        x
+                    } else {
+                        y
+                    }
+                }
+            },
+        )
     };
     let (x, y) = (a.ranges(), b.ranges());
     let infinite = |r: &Ranges| r.contains(key(f64::INFINITY)) || r.contains(key(f64::NEG_INFINITY));

@@ -96,7 +96,13 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: estimated cost {} -> {}", self.target, nanoseconds(self.cost_before), nanoseconds(self.cost_after))?;
+        writeln!(
+            f,
+            "{}: estimated cost {} -> {}",
+            self.target,
+            nanoseconds(self.cost_before),
+            nanoseconds(self.cost_after)
+        )?;
         let (b, a) = (self.before, self.after);
         for (what, before, after) in [
             ("operators", b.nodes, a.nodes),

@@ -59,8 +59,7 @@ impl Ready {
 
 /// Runs the rules that are not disabled until nothing changes or a limit is reached.
 pub fn saturate(g: &mut Egraph<'_>, disabled: &BTreeSet<String>) -> Run {
-    let mut ready: Vec<Ready> =
-        rules::all().filter(|r| !disabled.contains(r.name)).map(Ready::new).collect();
+    let mut ready: Vec<Ready> = rules::all().filter(|r| !disabled.contains(r.name)).map(Ready::new).collect();
     let mut run = Run { fired: BTreeMap::new(), iterations: 0, stop: Stop::Iterations };
     while run.iterations < g.analysis.limits.iterations {
         run.iterations += 1;

@@ -38,10 +38,19 @@ fn forest(trees: usize, depth: u32, features: u32, numeric: u32) -> TreeEnsemble
             if i < inner { Child::node((node + i) as u32) } else { Child::leaf((leaf + i - inner) as u32) }
         };
         for i in 0..inner {
-            let feature = if numbers.below(2) == 0 { numbers.below(numeric as usize) } else { numbers.below(features as usize) } as u32;
+            let feature =
+                if numbers.below(2) == 0 { numbers.below(numeric as usize) } else { numbers.below(features as usize) }
+                    as u32;
             let threshold = if feature < numeric { (numbers.below(200) as f64 - 100.0) / 40.0 } else { 0.5 };
             let (left, right) = (child(2 * i + 1), child(2 * i + 2));
-            t.nodes.push(TreeNode { feature, test: Test::Le, missing_left: numbers.below(2) == 0, threshold, left, right });
+            t.nodes.push(TreeNode {
+                feature,
+                test: Test::Le,
+                missing_left: numbers.below(2) == 0,
+                threshold,
+                left,
+                right,
+            });
         }
         for _ in 0..=inner {
             t.leaves.push(t.values.len() as u32);
@@ -96,7 +105,8 @@ fn with_query(mut module: Module, numeric: u32) -> Verified {
     let score = g.add(Op::Call, call, &args).expect("typed");
     let pool = &mut module.constants;
     let set = g.add_constant(pool, Frame::row_str(["c1", "c7"]).into());
-    let (three, five) = (g.add_constant(pool, Frame::row_f64([3.0]).into()), g.add_constant(pool, Frame::row_f64([5.0]).into()));
+    let (three, five) =
+        (g.add_constant(pool, Frame::row_f64([3.0]).into()), g.add_constant(pool, Frame::row_f64([5.0]).into()));
     let within = g.add(Op::InSet, Attr::None, &[args[numeric as usize], set]).expect("typed");
     let above = g.add(Op::Gt, Attr::None, &[args[0], three]).expect("typed");
     let below = g.add(Op::Le, Attr::None, &[args[1], five]).expect("typed");
@@ -139,7 +149,8 @@ fn table(numeric: u32, rows: usize) -> Table {
 
 fn run(module: &Verified) -> Optimized {
     let clock = std::time::Instant::now();
-    let done = optimize(module, &Target::Query("q".into()), &Options::default(), &Estimate).unwrap_or_else(|e| panic!("{e:?}"));
+    let done = optimize(module, &Target::Query("q".into()), &Options::default(), &Estimate)
+        .unwrap_or_else(|e| panic!("{e:?}"));
     println!("{:?}\n{}", clock.elapsed(), done.report);
     done
 }
@@ -195,7 +206,9 @@ fn an_encoding_of_5000_columns_is_a_few_nodes() {
     let (before, after) = (scores(&module, numeric), scores(&done.module, numeric));
     assert_eq!(before.frames[0], after.frames[0]);
     for i in 0..before.rows {
-        let (Scalar::F64(x), Scalar::F64(y)) = (before.frames[1].get(i, 0), after.frames[1].get(i, 0)) else { panic!("f64") };
+        let (Scalar::F64(x), Scalar::F64(y)) = (before.frames[1].get(i, 0), after.frames[1].get(i, 0)) else {
+            panic!("f64")
+        };
         assert!((x - y).abs() < 1e-9 || (x.is_nan() && y.is_nan()), "{x} became {y}");
     }
 }
@@ -211,7 +224,8 @@ fn a_limit_ends_the_search_and_the_result_is_still_sound() {
     for nodes in [0, 3, 10] {
         let mut options = Options::default();
         options.limits.nodes = nodes;
-        let done = optimize(&module, &Target::Query("q".into()), &options, &Estimate).unwrap_or_else(|e| panic!("{e:?}"));
+        let done =
+            optimize(&module, &Target::Query("q".into()), &options, &Estimate).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(done.report.stop, Stop::Nodes, "{nodes} nodes\n{}", done.report);
         assert_eq!(scores(&module, numeric).frames, scores(&done.module, numeric).frames);
     }

@@ -28,7 +28,8 @@ fn pruned(g: &mut Egraph<'_>, best: &Cheapest, rule: &'static str, frame: Id, fa
         return None;
     }
     let new = prune(g, best, frame, &facts)?;
-    let like = |a: Id, b: Id| g[a].data.frame().map(|t| (t.dtype, t.width)) == g[b].data.frame().map(|t| (t.dtype, t.width));
+    let like =
+        |a: Id, b: Id| g[a].data.frame().map(|t| (t.dtype, t.width)) == g[b].data.frame().map(|t| (t.dtype, t.width));
     like(new, frame).then_some(new)
 }
 

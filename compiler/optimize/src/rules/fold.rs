@@ -18,7 +18,10 @@ rules! {
 fn evaluate(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     let op = node.op()?;
     let Meaning::Eval(meaning) = op.record().meaning else { return None };
-    if node.children.is_empty() || matches!(op, Op::Const | Op::Null) || g[g.lookup(node.clone())?].data.constant.is_some() {
+    if node.children.is_empty()
+        || matches!(op, Op::Const | Op::Null)
+        || g[g.lookup(node.clone())?].data.constant.is_some()
+    {
         return None;
     }
     let args: Option<Vec<Arg<'_>>> = node

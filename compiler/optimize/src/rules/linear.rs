@@ -138,8 +138,10 @@ fn map_rows(g: &mut Egraph<'_>, c: &[Id]) -> Option<Id> {
     let (count, values) = (t.rows, tables::floats(t)?);
     // The work and the size of the table are bounded by those of the operands.
     (values.iter().all(|x| x.is_finite()) && weights.outputs <= 8.max(t.width)).then_some(())?;
-    let cell = |o: usize, r: usize| (0..weights.rows).map(|k| values[k * count + r] * weights.w[o * weights.rows + k]).sum();
-    let mapped: Vec<f64> = (0..weights.outputs).flat_map(|o| (0..count).map(move |r| (o, r))).map(|(o, r)| cell(o, r)).collect();
+    let cell =
+        |o: usize, r: usize| (0..weights.rows).map(|k| values[k * count + r] * weights.w[o * weights.rows + k]).sum();
+    let mapped: Vec<f64> =
+        (0..weights.outputs).flat_map(|o| (0..count).map(move |r| (o, r))).map(|(o, r)| cell(o, r)).collect();
     mapped.iter().all(|x| x.is_finite()).then_some(())?;
     let mapped = add_constant(g, tables::table(weights.dtype, count, weights.outputs, mapped)?);
     let row = add(g, Op::Lookup, Attr::None, &[index, mapped])?;

@@ -188,9 +188,43 @@ pub fn elementwise(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
-        Add | Sub | Mul | Div | Neg | Abs | Min | Max | Sqrt | Floor | Ceil | Round | Exp | Ln | Log1p | Expm1 | Pow
-            | Tanh | Logistic | Eq | Ne | Lt | Le | Gt | Ge | And | Or | Not | IsNull | IsNan | InSet | Select
-            | Coalesce | Guard | Cast | IndexOf | Bucketize | Composite(_)
+        Add | Sub
+            | Mul
+            | Div
+            | Neg
+            | Abs
+            | Min
+            | Max
+            | Sqrt
+            | Floor
+            | Ceil
+            | Round
+            | Exp
+            | Ln
+            | Log1p
+            | Expm1
+            | Pow
+            | Tanh
+            | Logistic
+            | Eq
+            | Ne
+            | Lt
+            | Le
+            | Gt
+            | Ge
+            | And
+            | Or
+            | Not
+            | IsNull
+            | IsNan
+            | InSet
+            | Select
+            | Coalesce
+            | Guard
+            | Cast
+            | IndexOf
+            | Bucketize
+            | Composite(_)
     )
 }
 

@@ -205,8 +205,7 @@ fn into_union(g: &mut Egraph<'_>, best: &Cheapest, _: Id, node: &Enode) -> Optio
     let mut filtered = Vec::with_capacity(inputs.len());
     for input in inputs {
         let from = columns(g, input);
-        let leaves: Vec<Id> =
-            from.iter().map(|c| g.add(Enode::frame(Op::Column, Attr::Column(c.id), &[]))).collect();
+        let leaves: Vec<Id> = from.iter().map(|c| g.add(Enode::frame(Op::Column, Attr::Column(c.id), &[]))).collect();
         let by = minted.iter().map(|c| c.id).zip(leaves).collect();
         let predicate = substitute(g, best, node.children[1], &by)?;
         filtered.push(rel(g, Head::Filter, &[input, predicate]));
@@ -236,7 +235,9 @@ fn before_aggregate(g: &mut Egraph<'_>, best: &Cheapest, _: Id, node: &Enode) ->
     }
     let by = definitions(g, keys, &inner[1..=keys.len()])?;
     let can_move = |g: &Egraph<'_>, c: &Id| {
-        !g[*c].data.carried && without_floats(g, *c) && g[*c].data.free.iter().all(|l| matches!(l, Leaf::Column(id) if by.contains_key(id)))
+        !g[*c].data.carried
+            && without_floats(g, *c)
+            && g[*c].data.free.iter().all(|l| matches!(l, Leaf::Column(id) if by.contains_key(id)))
     };
     let (keyed, rest): (Vec<Id>, Vec<Id>) = conjuncts(g, node.children[1]).into_iter().partition(|c| can_move(g, c));
     if keyed.is_empty() {

@@ -215,7 +215,8 @@ fn neighbours(g: &mut Egraph<'_>, a: Id, b: Id) -> Option<Id> {
         let both = Frame::from_fn(1, ty, |_, j| cell(j));
         return Some(add_constant(g, both));
     }
-    let ranges = |g: &Egraph<'_>, c: Id| -> Vec<(Id, Vec<u32>)> { g[c].nodes.iter().filter_map(|n| chosen(g, n)).collect() };
+    let ranges =
+        |g: &Egraph<'_>, c: Id| -> Vec<(Id, Vec<u32>)> { g[c].nodes.iter().filter_map(|n| chosen(g, n)).collect() };
     let (left, right) = (ranges(g, a), ranges(g, b));
     for (x, first) in &left {
         for (_, second) in right.iter().filter(|(y, _)| g.find(*y) == g.find(*x)) {
@@ -226,4 +227,3 @@ fn neighbours(g: &mut Egraph<'_>, a: Id, b: Id) -> Option<Id> {
     }
     None
 }
-

@@ -12,7 +12,9 @@ use crate::choose::Cheapest;
 use crate::language::Egraph;
 use crate::{Estimate, Limits, Optimized, Options, Placement, Target, analysis, build, optimize, rules, saturate};
 
-const CASES: &str = include_str!("../tests/rules.flock");
+mod random;
+
+const CASES: &str = include_str!("../../tests/rules.flock");
 const ROWS: usize = 240;
 
 /// The module of the cases, under the labels that its constants hash to.
@@ -56,8 +58,32 @@ impl Numbers {
 }
 
 const FLOATS: [f64; 26] = [
-    f64::NAN, 0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -5e-324, 1e-300, 1e300, -1e300, 0.1, 0.10000000149011612,
-    0.1000000052154064, 0.10000000521540642, 0.5, 1.0, 2.0, 2.5, 7.0, 8.0, 30.0, 29.999999999999996, -5.0, -1.0, 3.29, 0.4,
+    f64::NAN,
+    0.0,
+    -0.0,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    5e-324,
+    -5e-324,
+    1e-300,
+    1e300,
+    -1e300,
+    0.1,
+    0.10000000149011612,
+    0.1000000052154064,
+    0.10000000521540642,
+    0.5,
+    1.0,
+    2.0,
+    2.5,
+    7.0,
+    8.0,
+    30.0,
+    29.999999999999996,
+    -5.0,
+    -1.0,
+    3.29,
+    0.4,
 ];
 const INTEGERS: [i64; 9] = [0, 1, 2, 3, -1, -2, 7, i64::MAX, i64::MIN];
 const TEXTS: [&str; 6] = ["AA", "B6", "é", "", "ZZ", "x"];
@@ -68,7 +94,8 @@ pub fn hard(ty: FrameType, rows: usize, tame: bool, numbers: &mut Numbers) -> Fr
         if ty.nullable && numbers.below(6) == 0 {
             return Scalar::Null;
         }
-        let float = if tame { (numbers.below(4001) as f64 - 2000.0) / 37.0 } else { FLOATS[numbers.below(FLOATS.len())] };
+        let float =
+            if tame { (numbers.below(4001) as f64 - 2000.0) / 37.0 } else { FLOATS[numbers.below(FLOATS.len())] };
         match ty.dtype {
             DType::Bool => Scalar::Bool(numbers.below(2) == 0),
             DType::I64 => Scalar::I64(INTEGERS[numbers.below(INTEGERS.len())]),
@@ -135,7 +162,8 @@ fn saturated<'a>(module: &'a Verified, f: &Function, disabled: &BTreeSet<String>
 fn check_classes(module: &Verified, f: &Function) {
     let (g, _) = saturated(module, f, &reals());
     let best = Cheapest::of(&g);
-    let classes: Vec<Id> = g.classes().filter(|c| c.data.frame().is_some() && best.node(&g, c.id).is_some()).map(|c| c.id).collect();
+    let classes: Vec<Id> =
+        g.classes().filter(|c| c.data.frame().is_some() && best.node(&g, c.id).is_some()).map(|c| c.id).collect();
     let mut scratch = Module { constants: g.analysis.pool.clone(), ..Module::default() };
     let values = params(f, false, 7);
     for class in classes {
@@ -192,7 +220,8 @@ fn write(
         }
         _ => {
             let args: Option<Vec<NodeId>> = node.children.iter().map(|c| ids.get(&g.find(*c)).copied()).collect();
-            let node = Node { op, attr, args: Box::from([]), ty: Type::Frame(FrameType::new(DType::Bool, 1)), step: None };
+            let node =
+                Node { op, attr, args: Box::from([]), ty: Type::Frame(FrameType::new(DType::Bool, 1)), step: None };
             graph.add_like(&node, &args?).ok()
         }
     }
@@ -217,7 +246,8 @@ fn functions_keep_every_bit_under_rules_of_bits() {
     let module = module();
     for f in &module.functions {
         let target = Target::Function(f.name.to_string());
-        let done = optimize(&module, &target, &with(reals()), &Estimate).unwrap_or_else(|e| panic!("{}: {e:?}", f.name));
+        let done =
+            optimize(&module, &target, &with(reals()), &Estimate).unwrap_or_else(|e| panic!("{}: {e:?}", f.name));
         let new = done.module.function(&f.name).expect("still there");
         for seed in 0..4 {
             let values = params(f, false, seed);
@@ -252,7 +282,8 @@ fn rules_of_reals_stay_within_the_tolerance() {
     let module = module();
     for f in &module.functions {
         let target = Target::Function(f.name.to_string());
-        let done = optimize(&module, &target, &Options::default(), &Estimate).unwrap_or_else(|e| panic!("{}: {e:?}", f.name));
+        let done =
+            optimize(&module, &target, &Options::default(), &Estimate).unwrap_or_else(|e| panic!("{}: {e:?}", f.name));
         let new = done.module.function(&f.name).expect("still there");
         for (seed, tame) in [(1, true), (2, true), (3, false)] {
             let values = params(f, tame, seed);
@@ -266,7 +297,9 @@ fn rules_of_reals_stay_within_the_tolerance() {
                             (p - q).abs() <= 1e-9 * terms(&module, f, &values, i, j) + 1e-12
                         }
                         // Sums that overflow may do so on the way or not at all.
-                        (Scalar::F64(p), Scalar::F64(_)) if !p.is_finite() && values.iter().any(|v| large(v, i)) => true,
+                        (Scalar::F64(p), Scalar::F64(_)) if !p.is_finite() && values.iter().any(|v| large(v, i)) => {
+                            true
+                        }
                         _ => same(&x, &y),
                     };
                     assert!(near, "{} row {i} column {j}: {x:?} became {y:?}\n{}", f.name, *done.module);
@@ -283,14 +316,20 @@ fn large(v: &Frame, row: usize) -> bool {
 fn tables(name: &[Arc<str>]) -> Option<Table> {
     let mut numbers = Numbers(11);
     let null = |d| FrameType::new(d, 1).nullable();
-    let mut keys = |rows: usize| Frame::from_fn(rows, null(DType::I64), |_, _| match numbers.below(7) {
-        0 => Scalar::Null,
-        k => Scalar::I64(k as i64 - 3),
-    });
+    let mut keys = |rows: usize| {
+        Frame::from_fn(rows, null(DType::I64), |_, _| match numbers.below(7) {
+            0 => Scalar::Null,
+            k => Scalar::I64(k as i64 - 3),
+        })
+    };
     let mut more = Numbers(12);
     match &*name.join(".") {
         "t" => {
-            let columns = vec![keys(90), hard(null(DType::F64), 90, false, &mut more), hard(null(DType::Str), 90, false, &mut more)];
+            let columns = vec![
+                keys(90),
+                hard(null(DType::F64), 90, false, &mut more),
+                hard(null(DType::Str), 90, false, &mut more),
+            ];
             Some(Table::new(vec!["k".into(), "x".into(), "s".into()], columns))
         }
         "u" => {
@@ -355,7 +394,8 @@ fn the_same_input_gives_the_same_output() {
     let module = module();
     for q in &module.queries {
         let run = || {
-            let done = optimize(&module, &Target::Query(q.name.to_string()), &Options::default(), &Estimate).expect("optimised");
+            let done = optimize(&module, &Target::Query(q.name.to_string()), &Options::default(), &Estimate)
+                .expect("optimised");
             format!("{}\n{}", *done.module, done.report)
         };
         assert_eq!(run(), run(), "{}", q.name);

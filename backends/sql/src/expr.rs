@@ -161,6 +161,8 @@ pub struct Info {
     pub size: u32,
     /// It must be a column of a stage.
     pub forced: bool,
+    /// It may end the statement unless a condition guards it, so it must not leave the CASE that does.
+    pub partial: bool,
     /// Index into [`Arena::steps`].
     pub step: u32,
     /// What to call it.
@@ -197,6 +199,8 @@ pub struct Arena<'m> {
     pub refused: Vec<Unsupported>,
     pub steps: Vec<Rc<str>>,
     step: u32,
+    /// What faults outside of a step are reported for.
+    pub place: Rc<str>,
 }
 
 impl<'m> Arena<'m> {
@@ -211,6 +215,7 @@ impl<'m> Arena<'m> {
             refused: Vec::new(),
             steps: vec![Rc::from("")],
             step: 0,
+            place: Rc::from(""),
         }
     }
 
@@ -260,6 +265,20 @@ impl<'m> Arena<'m> {
         }
     }
 
+    /// Says that it stands in a CASE only, because it may end the statement.
+    pub fn partial(&mut self, id: Id) -> Id {
+        if !matches!(self.x(id), X::Column(_) | X::Lit(_)) {
+            self.infos[id.index()].partial = true;
+        }
+        id
+    }
+
+    /// Says that its conditions guard what it holds.
+    pub fn total(&mut self, id: Id) -> Id {
+        self.infos[id.index()].partial = false;
+        id
+    }
+
     /// Says what to call it, unless that is said already.
     pub fn hint(&mut self, id: Id, name: impl Into<Rc<str>>) {
         let info = &mut self.infos[id.index()];
@@ -268,7 +287,7 @@ impl<'m> Arena<'m> {
 
     /// Something that cannot be said; reported if it is reached.
     pub fn refuse(&mut self, what: &str, reason: impl Into<String>) -> Id {
-        let place = self.step().to_owned();
+        let place = if self.step == 0 { &*self.place } else { self.step() }.to_owned();
         let one = Unsupported { place, what: what.to_owned(), reason: reason.into() };
         let index = self.refused.iter().position(|r| *r == one).unwrap_or_else(|| {
             self.refused.push(one);
@@ -324,6 +343,7 @@ impl<'m> Arena<'m> {
             nest: own_nest,
             size: 1,
             forced: false,
+            partial: false,
             step: self.step,
             hint: None,
             origin: Origin::None,
@@ -332,14 +352,20 @@ impl<'m> Arena<'m> {
         let mut operands: Vec<Id> = Vec::new();
         self.operands(id, |a, _| operands.push(a));
         // The left operand of a chain `a + b + c` is read without going deeper.
-        let chained = |i: usize, x: &X| i == 0 && matches!(x, X::Op2(..));
+        let cost_of = |i: usize, x: &X| match x {
+            X::Op2(..) if i == 0 => 0,
+            // A sign and the parentheses behind it.
+            X::Neg(_) | X::Not(_) => 2,
+            _ => 1,
+        };
         let flat = match self.x(id) {
             X::Column(_) => Origin::Column(self.infos[id.index()].x_column()),
             _ => Origin::None,
         };
         let (mut depth, mut nest, mut size, mut origin) = (own_depth, own_nest, 1u32, flat);
+        let mut partial = false;
         for (i, a) in operands.into_iter().enumerate() {
-            let cost = if chained(i, self.x(id)) { 0 } else { 1 };
+            let cost = cost_of(i, self.x(id));
             let child = &self.infos[a.index()];
             if child.depth + 1 > self.dialect.depth || child.nest + cost > self.dialect.nesting {
                 self.force(a);
@@ -349,6 +375,7 @@ impl<'m> Arena<'m> {
                 depth = depth.max(child.depth + 1);
                 nest = nest.max(child.nest + cost);
                 size = size.saturating_add(child.size);
+                partial |= child.partial;
             } else {
                 size = size.saturating_add(1);
             }
@@ -360,6 +387,7 @@ impl<'m> Arena<'m> {
         }
         let info = &mut self.infos[id.index()];
         (info.depth, info.nest, info.size, info.origin) = (depth, nest, size, origin);
+        info.partial |= partial;
         id
     }
 

@@ -23,7 +23,7 @@ pub fn float(out: &mut String, dialect: &Dialect, x: f64, typed: Typed) {
         }
         FloatForm::Cast(_) => shortest(out, x),
         _ if x.is_nan() => {
-            let _ = write!(out, "CAST('NaN' AS {})", dialect.double);
+            let _ = write!(out, "'NaN'::{}", dialect.double);
         }
         // Beyond the greatest double: every parser of these dialects gives an infinity.
         _ if x.is_infinite() => out.push_str(if x > 0.0 { "9e999" } else { "-9e999" }),

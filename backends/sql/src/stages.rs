@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use crate::dialect::Dialect;
-use crate::expr::{Arena, Id, Lit, Origin, X};
+use crate::expr::{Arena, Id, Origin, X};
 use crate::literal;
 
 /// A stage.
@@ -147,8 +147,7 @@ fn costly(arena: &Arena<'_>, id: Id) -> bool {
 fn repeatable(arena: &Arena<'_>, id: Id) -> bool {
     match arena.x(id) {
         X::Column(_) | X::Lit(_) | X::Refused(_) => true,
-        X::Op2(op, a, b) if op.compares() => arena.info(*a).size == 1 && matches!(arena.x(*b), X::Lit(_)),
-        X::Op2(crate::expr::Op2::Eq, _, b) => matches!(arena.x(*b), X::Lit(_)),
+        X::Call("abs", args) => args.iter().all(|a| arena.info(*a).size == 1),
         X::IsNull(a) | X::IsNotNull(a) | X::Neg(a) => arena.info(*a).size == 1,
         _ => false,
     }
@@ -160,19 +159,43 @@ fn named(arena: &Arena<'_>, roots: &[Id]) -> Vec<bool> {
     let mut uses = vec![0u32; n];
     let mut named = vec![false; n];
     roots.iter().for_each(|r| uses[r.index()] += 1);
+    let always = unconditional(arena, roots);
     for i in (0..n).rev().filter(|i| !matches!(arena.x(Id(*i as u32)), X::Column(_))) {
         let (id, used) = (Id(i as u32), uses[i]);
         if used == 0 {
             continue;
         }
-        // `x = 'AA'` is written again wherever it is tested: it reads better than a column of its own.
-        let test = matches!(arena.x(id), X::Op2(crate::expr::Op2::Eq, _, b) if matches!(arena.x(*b), X::Lit(_)));
+        // `x = 'AA'` is written again wherever it is asked: it reads better than a column of its own.
+        let test = match arena.x(id) {
+            X::Op2(op, _, b) => op.compares() && matches!(arena.x(*b), X::Lit(_)),
+            X::IsNull(_) | X::IsNotNull(_) => true,
+            _ => false,
+        };
         let again = test || (repeatable(arena, id) && used <= 3) || matches!(arena.x(id), X::Lit(_) | X::Refused(_));
-        named[i] = arena.info(id).forced || (used > 1 && !again);
+        let guarded = arena.info(id).partial && !always[i];
+        named[i] = arena.info(id).forced || (used > 1 && !again && !guarded);
         let each = if named[i] { 1 } else { used };
         arena.operands(id, |a, count| uses[a.index()] = uses[a.index()].saturating_add(count.saturating_mul(each)));
     }
     named
+}
+
+/// What is computed on every row: not in a CASE alone behind its first condition.
+fn unconditional(arena: &Arena<'_>, roots: &[Id]) -> Vec<bool> {
+    let mut always = vec![false; arena.len()];
+    roots.iter().for_each(|r| always[r.index()] = true);
+    for i in (0..arena.len()).rev().filter(|i| arena.info(Id(*i as u32)).forced) {
+        always[i] = true;
+    }
+    for i in (0..arena.len()).rev() {
+        if always[i] {
+            match arena.x(Id(i as u32)) {
+                X::Case(arms, _) => arms.iter().take(1).for_each(|(c, _)| always[c.index()] = true),
+                _ => arena.operands(Id(i as u32), |a, _| always[a.index()] = true),
+            }
+        }
+    }
+    always
 }
 
 /// The stage in which each reached expression is written.
@@ -256,12 +279,6 @@ fn stage_name(arena: &Arena<'_>, computes: &[Id]) -> String {
     match common {
         Some(parts) if !parts.is_empty() => parts.join("_"),
         Some(_) => counts.iter().max_by_key(|(_, n)| **n).map_or(String::new(), |(s, _)| s.replace('.', "_")),
-        None if computes.iter().all(|id| {
-            matches!(arena.x(*id), X::Cast(..) | X::Bytewise(_) | X::Lit(Lit::Nan)) || arena.info(*id).size <= 4
-        }) =>
-        {
-            "input".into()
-        }
-        None => "model".into(),
+        None => "input".into(),
     }
 }

@@ -191,15 +191,17 @@ impl Statement {
     /// The whole statement.
     pub fn finish(self, select: &str) -> String {
         let size: usize = self.ctes.iter().map(|(_, s, _)| s.len() + 64).sum();
+        let any = !self.ctes.is_empty();
         let mut out = String::with_capacity(size + select.len() + 16);
-        for (i, (name, text, fenced)) in self.ctes.iter().enumerate() {
+        // Each text is freed when it is copied: statements are larger than the models that they come from.
+        for (i, (name, text, fenced)) in self.ctes.into_iter().enumerate() {
             out.push_str(if i == 0 { "WITH\n  " } else { ",\n  " });
-            let _ = write!(out, "{name} AS {}(", if *fenced { "MATERIALIZED " } else { "" });
+            let _ = write!(out, "{name} AS {}(", if fenced { "MATERIALIZED " } else { "" });
             line(&mut out, CTE);
-            out.push_str(text);
+            out.push_str(&text);
             out.push_str("\n  )");
         }
-        if !self.ctes.is_empty() {
+        if any {
             out.push('\n');
         }
         out.push_str(select);

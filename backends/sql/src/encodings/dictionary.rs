@@ -16,20 +16,11 @@ pub fn write(p: &Printer<'_, '_>, out: &mut String, operand: Id, arms: &[(Lit, L
     }
     let long = arms.len() > INLINE;
     let next = |out: &mut String| if long { line(out, indent + 1) } else { out.push(' ') };
-    // A simple CASE that tells -0 from 0 would miss the key 0.
-    let searched = p.arena.dialect.zeros_differ && arms.iter().any(|(k, _)| matches!(k, Lit::F64(0)));
-    out.push_str("CASE");
-    if !searched {
-        out.push(' ');
-        p.expr(out, operand, 6, indent);
-    }
+    out.push_str("CASE ");
+    p.expr(out, operand, 6, indent);
     for (key, value) in arms {
         next(out);
         out.push_str("WHEN ");
-        if searched {
-            p.expr(out, operand, 6, indent);
-            out.push_str(" = ");
-        }
         p.key(out, key);
         out.push_str(" THEN ");
         p.literal(out, value);

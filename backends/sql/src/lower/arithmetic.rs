@@ -55,6 +55,12 @@ impl Lower<'_> {
         self.dialect().traps.arithmetic
     }
 
+    /// A CASE whose conditions keep what it holds from ending the statement.
+    pub(super) fn guarded(&mut self, arms: &[(Id, Id)], otherwise: Option<Id>) -> Id {
+        let id = self.arena.case(arms, otherwise);
+        if arms.is_empty() { id } else { self.arena.total(id) }
+    }
+
     fn abs_id(&mut self, a: Id) -> Id {
         self.arena.call("abs", &[a])
     }
@@ -65,9 +71,19 @@ impl Lower<'_> {
         self.arena.op2(op, a, x)
     }
 
+    /// A product that is only computed behind a condition.
+    fn risky(&mut self, a: Id, factor: f64) -> Id {
+        let product = self.scaled(a, factor);
+        self.arena.partial(product)
+    }
+
     fn scaled(&mut self, a: Id, factor: f64) -> Id {
         if factor == 1.0 {
             return a;
+        }
+        // Engines compute with constants before they look at conditions.
+        if let X::Lit(Lit::F64(bits)) = self.arena.x(a) {
+            return self.arena.f64(f64::from_bits(*bits) * factor);
         }
         let factor = self.arena.f64(factor);
         self.arena.op2(Op2::Mul, a, factor)
@@ -79,17 +95,18 @@ impl Lower<'_> {
         if !self.traps() || (a.range.top + b.range.top).is_finite() {
             return plain;
         }
+        self.arena.partial(plain);
         let (x, y) = (self.abs_id(a.id), self.abs_id(b.id));
         let small = [self.test(Op2::Lt, x, two(1023)), self.test(Op2::Lt, y, two(1023))];
         let both_small = self.arena.and(&small);
         let one_tiny = [self.test(Op2::Lt, x, two(969)), self.test(Op2::Lt, y, two(969))];
         let fits = self.arena.or(&[both_small, one_tiny[0], one_tiny[1]]);
-        let (ha, hb) = (self.scaled(a.id, 0.5), self.scaled(b.id, 0.5));
+        let (ha, hb) = (self.risky(a.id, 0.5), self.risky(b.id, 0.5));
         let half = self.arena.op2(op, ha, hb);
         let size = self.abs_id(half);
         let half_fits = self.test(Op2::Lt, size, two(1023));
         let infinite = self.scaled(half, INFINITY);
-        self.arena.case(&[(fits, plain), (half_fits, plain)], Some(infinite))
+        self.guarded(&[(fits, plain), (half_fits, plain)], Some(infinite))
     }
 
     fn product_id(&mut self, a: Val, b: Val) -> Id {
@@ -98,6 +115,7 @@ impl Lower<'_> {
         if !self.traps() || !(over || under) {
             return plain;
         }
+        self.arena.partial(plain);
         match (self.known(a), self.known(b)) {
             (_, Some(c)) => self.by_constant_factor(a.id, c, plain, over, under, |x, c| x * c),
             (Some(c), _) => self.by_constant_factor(b.id, c, plain, over, under, |x, c| x * c),
@@ -127,7 +145,7 @@ impl Lower<'_> {
             let test = self.test(Op2::Le, size, bound);
             arms.push((test, self.scaled(x, 0f64.copysign(c))));
         }
-        self.arena.case(&arms, Some(plain))
+        self.guarded(&arms, Some(plain))
     }
 
     fn product_of_columns(&mut self, a: Id, b: Id, plain: Id) -> Id {
@@ -148,11 +166,11 @@ impl Lower<'_> {
         let vanishes = self.test(Op2::Le, size, two(125));
         let zero = self.scaled(q, 0.0);
         let when_tiny = self.arena.case(&[(vanishes, zero)], Some(plain));
-        self.arena.case(&[(large, when_large), (tiny, when_tiny)], Some(plain))
+        self.guarded(&[(large, when_large), (tiny, when_tiny)], Some(plain))
     }
 
     fn scaled_product(&mut self, a: Id, b: Id, factor: f64) -> Id {
-        let (a, b) = (self.scaled(a, factor), self.scaled(b, factor));
+        let (a, b) = (self.risky(a, factor), self.risky(b, factor));
         self.arena.op2(Op2::Mul, a, b)
     }
 
@@ -163,23 +181,27 @@ impl Lower<'_> {
             if !self.traps() || !(over || under) {
                 return plain;
             }
+            self.arena.partial(plain);
             return self.by_constant_factor(a.id, c, plain, over, under, |x, c| x / c);
         }
         let zero = b.range.has_zero() && (self.traps() || self.dialect().zero_divides_to_null);
         let out_of_range =
             self.traps() && ((a.range.top / b.range.tiny).is_infinite() || a.range.tiny / b.range.top == 0.0);
+        if zero || out_of_range {
+            self.arena.partial(plain);
+        }
         let mut arms = Vec::new();
         if zero {
             arms.push(self.by_zero(a.id, b.id));
         }
         if out_of_range {
-            arms.extend(self.quotient_arms(a.id, b.id, plain));
+            arms.extend(self.quotient_arms(a, b, plain));
         }
-        self.arena.case(&arms, Some(plain))
+        self.guarded(&arms, Some(plain))
     }
 
     /// a / ±0: an infinity, or NaN for 0 / 0. The sign of a zero shows in its angle.
-    fn by_zero(&mut self, a: Id, b: Id) -> (Id, Id) {
+    pub(super) fn by_zero(&mut self, a: Id, b: Id) -> (Id, Id) {
         let is_zero = self.test(Op2::Eq, b, 0.0);
         let minus_one = self.arena.f64(-1.0);
         let angle = self.arena.call("atan2", &[b, minus_one]);
@@ -190,30 +212,36 @@ impl Lower<'_> {
     }
 
     /// A quotient is had in a scale where it neither overflows nor vanishes, and compared there.
-    fn quotient_arms(&mut self, a: Id, b: Id, plain: Id) -> Vec<(Id, Id)> {
-        let (x, y) = (self.abs_id(a), self.abs_id(b));
+    fn quotient_arms(&mut self, a: Val, b: Val, plain: Id) -> Vec<(Id, Id)> {
+        let (x, y) = (self.abs_id(a.id), self.abs_id(b.id));
         let mut arms = Vec::new();
-        for (bound, shift) in [(two(-500), 500), (1.0, 0)] {
-            let test = [self.test(Op2::Lt, y, bound), self.test(Op2::Ge, x, 1.0)];
-            let (na, nb) = (self.scaled(a, two(-600)), self.scaled(b, two(shift)));
-            let q = self.arena.op2(Op2::Div, na, nb);
-            let size = self.abs_id(q);
-            let overflows = self.test(Op2::Gt, size, f64::MAX * two(-600) * two(-shift));
-            let infinite = self.scaled(q, INFINITY);
-            let value = self.arena.case(&[(overflows, infinite)], Some(plain));
+        // Only a quotient by less than 1 overflows, and not that of a number below 2^-60.
+        let overflows = [(two(-500), 500), (1.0, 0)].into_iter().filter(|_| a.range.top >= two(-60));
+        for (bound, shift) in overflows {
+            let test = [self.test(Op2::Lt, y, bound), self.test(Op2::Ge, x, two(-60))];
+            let (na, nb) = (self.risky(a.id, two(-600)), self.risky(b.id, two(shift)));
+            let greatest = f64::MAX * two(-600) * two(-shift);
+            let value = self.quotient_in_scale(na, nb, (Op2::Gt, greatest, INFINITY), plain);
             arms.push((self.arena.and(&test), value));
         }
-        for (bound, shift) in [(two(500), -500), (1.0, 0)] {
+        let vanishes = [(two(500), -500), (1.0, 0)].into_iter().filter(|_| a.range.tiny < 1.0);
+        for (bound, shift) in vanishes {
             let test = [self.test(Op2::Gt, y, bound), self.test(Op2::Lt, x, 1.0)];
-            let (na, nb) = (self.scaled(a, two(600)), self.scaled(b, two(shift)));
-            let q = self.arena.op2(Op2::Div, na, nb);
-            let size = self.abs_id(q);
-            let vanishes = self.test(Op2::Le, size, two(-1075 + 600 - shift));
-            let zero = self.scaled(q, 0.0);
-            let value = self.arena.case(&[(vanishes, zero)], Some(plain));
+            let (na, nb) = (self.risky(a.id, two(600)), self.risky(b.id, two(shift)));
+            let value = self.quotient_in_scale(na, nb, (Op2::Le, two(-1075 + 600 - shift), 0.0), plain);
             arms.push((self.arena.and(&test), value));
         }
         arms
+    }
+
+    /// The quotient times a factor where its size passes a test, else the plain one.
+    fn quotient_in_scale(&mut self, a: Id, b: Id, (op, bound, factor): (Op2, f64, f64), plain: Id) -> Id {
+        let q = self.arena.op2(Op2::Div, a, b);
+        self.arena.partial(q);
+        let size = self.abs_id(q);
+        let test = self.test(op, size, bound);
+        let value = self.scaled(q, factor);
+        self.arena.case(&[(test, value)], Some(plain))
     }
 
     /// `a + b`, `a - b`, `a * b` of integers: NULL where they overflow.
@@ -237,29 +265,31 @@ impl Lower<'_> {
         let plain = self.arena.op2(op, a, b);
         let back = if op == Op2::Add { Op2::Sub } else { Op2::Add };
         let (high, low) = (self.arena.op2(back, greatest, b), self.arena.op2(back, least, b));
+        [plain, high, low].into_iter().for_each(|id| _ = self.arena.partial(id));
         let below = self.arena.op2(Op2::Le, a, high);
         let above = self.arena.op2(Op2::Ge, a, low);
         let grows = self.arena.op2(if op == Op2::Add { Op2::Ge } else { Op2::Le }, b, zero);
         let (up, down) = (self.arena.case(&[(below, plain)], None), self.arena.case(&[(above, plain)], None));
-        self.arena.case(&[(grows, up)], Some(down))
+        self.guarded(&[(grows, up)], Some(down))
     }
 
     fn integer_product(&mut self, a: Id, b: Id) -> Id {
         let plain = self.arena.op2(Op2::Mul, a, b);
+        self.arena.partial(plain);
         if self.dialect().wide_integer.is_some() {
             let wide = self.arena.add(X::Cast(crate::expr::Cast::WideInteger, a));
             let product = self.arena.op2(Op2::Mul, wide, b);
             let (least, greatest) = (self.arena.i64(i64::MIN), self.arena.i64(i64::MAX));
             let bounds = [self.arena.op2(Op2::Ge, product, least), self.arena.op2(Op2::Le, product, greatest)];
             let fits = self.arena.and(&bounds);
-            return self.arena.case(&[(fits, plain)], None);
+            return self.guarded(&[(fits, plain)], None);
         }
         if self.dialect().boolean.is_none() {
             // SQLite gives a float where integers overflow.
             let kind = self.arena.call("typeof", &[plain]);
             let integer = self.arena.lit(Lit::Str("integer".into()));
             let fits = self.arena.op2(Op2::Eq, kind, integer);
-            return self.arena.case(&[(fits, plain)], None);
+            return self.guarded(&[(fits, plain)], None);
         }
         // Integers wrap: the quotient shows it, but for -1, which has a difference of its own.
         let (zero, minus_one) = (self.arena.i64(0), self.arena.i64(-1));
@@ -267,8 +297,9 @@ impl Lower<'_> {
         let is_minus_one = self.arena.op2(Op2::Eq, a, minus_one);
         let negative = self.integer_sum(Op2::Sub, zero, b);
         let back = self.arena.op2(Op2::Div, plain, a);
+        self.arena.partial(back);
         let fits = self.arena.op2(Op2::Eq, back, b);
-        self.arena.case(&[(is_zero, zero), (is_minus_one, negative), (fits, plain)], None)
+        self.guarded(&[(is_zero, zero), (is_minus_one, negative), (fits, plain)], None)
     }
 }
 

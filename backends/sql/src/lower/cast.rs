@@ -62,6 +62,7 @@ impl Lower<'_> {
             let (bound, factor) = (l.arena.f64(bound), l.arena.f64(factor));
             let test = l.arena.op2(op, size, bound);
             let value = l.arena.op2(Op2::Mul, v.id, factor);
+            l.arena.partial(value);
             arms.push((test, l.arena.add(X::Cast(Cast::Real, value))));
         };
         if beyond {
@@ -70,7 +71,10 @@ impl Lower<'_> {
         if vanishing {
             guard(self, Op2::Le, VANISHING_F32, 0.0);
         }
-        self.arena.case(&arms, Some(plain))
+        if beyond || vanishing {
+            self.arena.partial(plain);
+        }
+        self.guarded(&arms, Some(plain))
     }
 
     /// Rounding to float32 by doubles alone, for a dialect without the type. Adding and subtracting 1.5 · 2^29 · 2^e,
@@ -183,10 +187,11 @@ impl Lower<'_> {
             IntegerCast::Rounds => self.arena.call("trunc", &[v.id]),
         };
         let integer = self.arena.add(X::Cast(Cast::Integer, inner));
+        self.arena.partial(integer);
         let (least, beyond) = (self.arena.f64(-TWO_63), self.arena.f64(TWO_63));
         let inside = [self.arena.op2(Op2::Ge, v.id, least), self.arena.op2(Op2::Lt, v.id, beyond)];
         let inside = self.arena.and(&inside);
-        let id = self.arena.case(&[(inside, integer)], None);
+        let id = self.guarded(&[(inside, integer)], None);
         Val { null: true, ..self.plain(id, DType::I64) }
     }
 

@@ -58,9 +58,21 @@ impl Lower<'_> {
                 let no = self.arena.lit(Lit::Bool(false));
                 self.arena.case(&[(known, no)], None)
             }
-            (false, _) => self.arena.add(X::In(v.id, set)),
+            (false, _) => {
+                let operand = self.one_zero(v);
+                self.arena.add(X::In(operand, set))
+            }
         };
         Cell::Val(Val { null: v.null, miss: v.miss, ..self.plain(id, DType::Bool) })
+    }
+
+    /// The same number with -0 as 0, where keys would tell them apart.
+    fn one_zero(&mut self, v: Val) -> Id {
+        if !self.dialect().zeros_differ || !v.dtype.is_float() {
+            return v.id;
+        }
+        let zero = self.arena.f64(0.0);
+        self.arena.op2(Op2::Add, v.id, zero)
     }
 
     fn index_of(&mut self, cell: &Cell, row: &[Scalar]) -> Cell {
@@ -68,7 +80,8 @@ impl Lower<'_> {
         let v = self.narrow(v);
         let nan = row.iter().position(|x| number(x).is_some_and(f64::is_nan));
         let v = self.clean(v);
-        let mut arms = Arms { conditions: Vec::new(), operand: Some(v.id), keys: Vec::new() };
+        let operand = self.one_zero(v);
+        let mut arms = Arms { conditions: Vec::new(), operand: Some(operand), keys: Vec::new() };
         let mut values = Vec::new();
         if v.null || (v.miss && nan.is_some()) {
             arms.conditions.push(self.arena.add(X::IsNull(v.id)));

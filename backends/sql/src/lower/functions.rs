@@ -1,6 +1,6 @@
 //! Elementary functions.
 
-use flock_ir_spec::{DType, Node, Op};
+use flock_ir_spec::{DType, Node, Op, Scalar};
 
 use super::{Cell, Lower, Range, Val};
 use crate::dialect::RoundEven;
@@ -87,6 +87,7 @@ impl Lower<'_> {
     }
 
     fn sqrt(&mut self, v: Val) -> Val {
+        let v = if self.dialect().traps.domain { self.clean(v) } else { v };
         let root = self.arena.call("sqrt", &[v.id]);
         let range =
             Range { lo: 0.0, hi: v.range.hi.max(0.0).sqrt(), top: v.range.top.sqrt(), tiny: v.range.tiny.sqrt() };
@@ -102,14 +103,14 @@ impl Lower<'_> {
             let nan = self.dialect().has_nan();
             return Val { id: plain, range, nan: v.nan || nan, miss: v.miss || !nan, ..v };
         }
-        let v = self.clean(v);
+        self.arena.partial(plain);
         let defined = self.test(Op2::Ge, v.id, 0.0);
-        let id = self.arena.case(&[(defined, plain)], None);
+        let id = self.guarded(&[(defined, plain)], None);
         Val { id, range, miss: true, ..v }
     }
 
     fn exp(&mut self, v: Val) -> Val {
-        let id = self.exp_id(v.id, v.range, EXP_BOTTOM);
+        let id = self.exp_id(v.id, v.range);
         let (lo, hi) = (v.range.lo.exp(), v.range.hi.exp());
         Val {
             id,
@@ -118,8 +119,8 @@ impl Lower<'_> {
         }
     }
 
-    /// `exp(x)`, by bounds where it would end the statement: 0 below `bottom`.
-    pub(super) fn exp_id(&mut self, x: Id, range: Range, bottom: f64) -> Id {
+    /// `exp(x)`, by bounds where it would end the statement.
+    fn exp_id(&mut self, x: Id, range: Range) -> Id {
         let plain = self.arena.call("exp", &[x]);
         let mut arms = Vec::new();
         if self.dialect().traps.arithmetic && range.hi > EXP_TOP {
@@ -128,11 +129,14 @@ impl Lower<'_> {
             let infinite = self.arena.op2(Op2::Mul, x, infinity);
             arms.push((test, infinite));
         }
-        if self.dialect().traps.arithmetic && range.lo < bottom {
-            let (test, zero) = (self.test(Op2::Lt, x, bottom), self.arena.f64(0.0));
+        if self.dialect().traps.arithmetic && range.lo < EXP_BOTTOM {
+            let (test, zero) = (self.test(Op2::Lt, x, EXP_BOTTOM), self.arena.f64(0.0));
             arms.push((test, zero));
         }
-        self.arena.case(&arms, Some(plain))
+        if !arms.is_empty() {
+            self.arena.partial(plain);
+        }
+        self.guarded(&arms, Some(plain))
     }
 
     fn ln(&mut self, v: Val) -> Val {
@@ -143,9 +147,11 @@ impl Lower<'_> {
             return Val { id: plain, range: Range { lo: v.range.lo.ln(), ..range }, ..v };
         }
         let v = self.clean(v);
+        let plain = self.arena.call("ln", &[v.id]);
+        self.arena.partial(plain);
         let (positive, zero) = (self.test(Op2::Gt, v.id, 0.0), self.test(Op2::Eq, v.id, 0.0));
         let least = self.arena.f64(f64::NEG_INFINITY);
-        let id = self.arena.case(&[(positive, plain), (zero, least)], None);
+        let id = self.guarded(&[(positive, plain), (zero, least)], None);
         Val { id, range, miss: true, ..v }
     }
 
@@ -155,14 +161,16 @@ impl Lower<'_> {
         let one = self.arena.f64(1.0);
         let u = self.arena.op2(Op2::Add, one, v.id);
         let log = self.arena.call("ln", &[u]);
+        self.arena.partial(log);
         let size = self.arena.call("abs", &[v.id]);
         let d = self.arena.op2(Op2::Sub, u, one);
         let product = self.arena.op2(Op2::Mul, log, v.id);
         let near = self.arena.op2(Op2::Div, product, d);
+        self.arena.partial(near);
         let (below, at) = (self.test(Op2::Lt, v.id, -1.0), self.test(Op2::Eq, v.id, -1.0));
         let (far, same) = (self.test(Op2::Gt, size, 0.5), self.test(Op2::Eq, u, 1.0));
         let (null, least) = (self.arena.f64(f64::NAN), self.arena.f64(f64::NEG_INFINITY));
-        let id = self.arena.case(&[(below, null), (at, least), (far, log), (same, v.id)], Some(near));
+        let id = self.guarded(&[(below, null), (at, least), (far, log), (same, v.id)], Some(near));
         Val { id, miss: true, range: Range { top: 745.0, ..Range::ALL }, ..v }
     }
 
@@ -172,15 +180,16 @@ impl Lower<'_> {
         let one = self.arena.f64(1.0);
         let size = self.arena.call("abs", &[v.id]);
         let far = self.test(Op2::Gt, size, 0.5);
-        let guarded = self.exp_id(v.id, v.range, EXP_BOTTOM);
+        let guarded = self.exp_id(v.id, v.range);
         let beyond = self.arena.op2(Op2::Sub, guarded, one);
         let u = self.arena.call("exp", &[v.id]);
+        self.arena.partial(u);
         let same = self.test(Op2::Eq, u, 1.0);
         let d = self.arena.op2(Op2::Sub, u, one);
         let log = self.arena.call("ln", &[u]);
         let product = self.arena.op2(Op2::Mul, d, v.id);
         let near = self.arena.op2(Op2::Div, product, log);
-        let id = self.arena.case(&[(far, beyond), (same, v.id)], Some(near));
+        let id = self.guarded(&[(far, beyond), (same, v.id)], Some(near));
         let range = Range { lo: -1.0, hi: v.range.hi.exp_m1(), top: f64::MAX, tiny: super::range::LEAST };
         Val { id, range, ..v }
     }
@@ -191,6 +200,9 @@ impl Lower<'_> {
         let one = self.arena.f64(1.0);
         let minus = self.arena.add(X::Neg(v.id));
         let exp = self.arena.call("exp", &[minus]);
+        if traps {
+            self.arena.partial(exp);
+        }
         let sum = self.arena.op2(Op2::Add, one, exp);
         let plain = self.arena.op2(Op2::Div, one, sum);
         let mut arms = Vec::new();
@@ -199,7 +211,7 @@ impl Lower<'_> {
             let zero = self.arena.f64(0.0);
             arms = vec![(low, zero), (high, one)];
         }
-        let id = self.arena.case(&arms, Some(plain));
+        let id = self.guarded(&arms, Some(plain));
         Val { id, range: Range::between(0.0, 1.0), ..v }
     }
 
@@ -214,6 +226,14 @@ impl Lower<'_> {
             _ => None,
         };
         match constant {
+            // Whatever a is, NaN among that.
+            Some(0.0) if !a.null => Val {
+                miss: false,
+                nan: false,
+                range: Range::point(1.0),
+                ..self.constant(&Scalar::F64(1.0), DType::F64)
+            },
+            None if !null && miss => self.power_of_missing(a, b, result),
             _ if !traps.power => result,
             None => {
                 let why = "an exponent that is no constant: 0 to a negative power ends the statement";
@@ -227,9 +247,22 @@ impl Lower<'_> {
         }
     }
 
+    /// 1 to any power and anything to the power of 0 are 1, NaN among that.
+    fn power_of_missing(&mut self, a: Val, b: Val, result: Val) -> Val {
+        if self.dialect().traps.power {
+            let why = "an exponent that is no constant: 0 to a negative power ends the statement";
+            return Val { id: self.arena.refuse("pow", why), ..result };
+        }
+        let (a_one, b_zero) = (self.test(Op2::Eq, a.id, 1.0), self.test(Op2::Eq, b.id, 0.0));
+        let (either, one) = (self.arena.or(&[a_one, b_zero]), self.arena.f64(1.0));
+        let id = self.arena.case(&[(either, one)], Some(result.id));
+        Val { id, ..result }
+    }
+
     /// a to a constant power, by cases where it would end the statement.
     fn power_of(&mut self, a: Val, b: f64, plain: Id, result: Val) -> Val {
         let a = self.clean(a);
+        self.arena.partial(plain);
         let odd = b % 2.0 == 1.0 || b % 2.0 == -1.0;
         let whole = b.fract() == 0.0;
         let infinity = f64::INFINITY;
@@ -239,7 +272,13 @@ impl Lower<'_> {
             arms.push((test, value));
         };
         let zero = self.test(Op2::Eq, a.id, 0.0);
-        arm(self, zero, 0f64.powf(b), &mut arms);
+        // An odd power keeps the sign of a zero.
+        let one = self.arena.f64(1.0);
+        match (odd, b < 0.0) {
+            (true, true) => arms.push(self.by_zero(one, a.id)),
+            (true, false) => arms.push((zero, a.id)),
+            (false, _) => arm(self, zero, 0f64.powf(b), &mut arms),
+        }
         if self.dialect().traps.arithmetic {
             let size = self.arena.call("abs", &[a.id]);
             let infinite = self.test(Op2::Gt, size, f64::MAX);
@@ -253,6 +292,7 @@ impl Lower<'_> {
             // Beyond e^±700 by the square of the root, beyond e^±1400 not at all.
             let log = self.arena.call("ln", &[size]);
             let exponent = self.arena.f64(b);
+            self.arena.partial(log);
             let log = self.arena.op2(Op2::Mul, log, exponent);
             let sign = if odd { -1.0 } else { 1.0 };
             for (op, bound, value) in [(Op2::Gt, 700.0, infinity), (Op2::Lt, -700.0, 0.0)] {
@@ -262,19 +302,23 @@ impl Lower<'_> {
                 arm(self, far, value, &mut arms);
                 let half = self.arena.f64(b / 2.0);
                 let root = self.arena.call("power", &[size, half]);
-                let range = Range { lo: 0.0, ..Range::ALL };
-                let root = Val { range, ..self.plain(root, DType::F64) };
-                let square = self.float_op(Op::Mul, root, root);
+                let square = self.arena.op2(Op2::Mul, root, root);
+                // The last roots whose squares are finite, and 0.
+                let edge = if value == 0.0 { 1.5717277847026285e-162 } else { 1.3407807929942596e154 };
+                let test = self.test(if value == 0.0 { Op2::Le } else { op }, root, edge);
+                [root, square].into_iter().for_each(|id| _ = self.arena.partial(id));
+                let end = self.arena.f64(value);
+                let square = self.arena.case(&[(test, end)], Some(square));
                 let signed = if odd {
-                    let minus = self.arena.add(X::Neg(square.id));
-                    self.arena.case(&[(negative, minus)], Some(square.id))
+                    let minus = self.arena.add(X::Neg(square));
+                    self.arena.case(&[(negative, minus)], Some(square))
                 } else {
-                    square.id
+                    square
                 };
                 arms.push((beyond, signed));
             }
         }
-        let id = self.arena.case(&arms, Some(plain));
+        let id = self.guarded(&arms, Some(plain));
         Val { id, miss: true, nan: a.nan || result.nan, null: a.null, ..result }
     }
 }

@@ -118,11 +118,14 @@ impl Lower<'_> {
 
     /// The sum from left to right; where it could overflow and that ends the statement, in a scale where it cannot.
     fn summed(&mut self, vals: &[(Val, f64)], constant: f64) -> Val {
-        let plain = self.chain(vals, constant, 1.0);
         let weight: f64 = vals.iter().map(|(_, w)| w.abs()).sum::<f64>();
         let top = vals.iter().map(|(v, w)| v.range.top * w.abs()).sum::<f64>() + constant.abs();
         let overflows = self.dialect().traps.arithmetic && !(top * 2.0).is_finite();
-        let id = if overflows && weight.is_finite() { self.guarded_sum(vals, constant, plain, weight) } else { plain };
+        let id = if overflows && weight.is_finite() {
+            self.guarded_sum(vals, constant, weight)
+        } else {
+            self.chain(vals, constant, 1.0)
+        };
         let infinite = vals.iter().filter(|(v, _)| v.range.infinite()).count();
         let zero_times_infinity = vals.iter().any(|(v, w)| *w == 0.0 && v.range.infinite());
         let makes_nan = infinite > 1 || zero_times_infinity || !constant.is_finite();
@@ -155,6 +158,14 @@ impl Lower<'_> {
         }
     }
 
+    /// Every sum on the way may overflow.
+    fn partial_chain(&mut self, mut sum: Id) {
+        while let X::Op2(Op2::Add, left, _) = *self.arena.x(sum) {
+            self.arena.partial(sum);
+            sum = left;
+        }
+    }
+
     fn term(&mut self, v: Val, w: f64) -> Id {
         if w == 1.0 {
             return v.id;
@@ -168,10 +179,11 @@ impl Lower<'_> {
         let bound = (1e-300 / w.abs()).min(1e300);
         let (size, bound, zero) = (self.arena.call("abs", &[v.id]), self.arena.f64(bound), self.arena.f64(0.0));
         let small = self.arena.op2(Op2::Lt, size, bound);
-        self.arena.case(&[(small, zero)], Some(product))
+        self.arena.partial(product);
+        self.guarded(&[(small, zero)], Some(product))
     }
 
-    fn guarded_sum(&mut self, vals: &[(Val, f64)], constant: f64, plain: Id, weight: f64) -> Id {
+    fn guarded_sum(&mut self, vals: &[(Val, f64)], constant: f64, weight: f64) -> Id {
         let share = (f64::MAX / 4.0 - constant.abs()) / weight.max(1.0);
         // A power of ten reads better, and any bound below the share will do.
         let bound = self.arena.f64(10f64.powf(share.log10().floor().max(0.0)));
@@ -188,8 +200,14 @@ impl Lower<'_> {
         let (up, infinity) = (self.arena.f64(1.0 / scale), self.arena.f64(f64::INFINITY));
         let small = self.arena.op2(Op2::Le, size, most);
         let (back, infinite) = (self.arena.op2(Op2::Mul, scaled, up), self.arena.op2(Op2::Mul, scaled, infinity));
-        let slow = self.arena.case(&[(small, back)], Some(infinite));
-        if matches!(self.arena.x(fits), X::Lit(_)) { plain } else { self.arena.case(&[(fits, plain)], Some(slow)) }
+        let slow = self.guarded(&[(small, back)], Some(infinite));
+        // So long a chain would be cut, and what is cut off is no longer guarded.
+        if vals.len() as u32 + 16 > self.dialect().depth {
+            return slow;
+        }
+        let plain = self.chain(vals, constant, 1.0);
+        self.partial_chain(plain);
+        self.guarded(&[(fits, plain)], Some(slow))
     }
 
     /// The sum of the columns, for operators that reduce.

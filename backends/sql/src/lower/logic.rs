@@ -1,8 +1,10 @@
 //! Comparison, three-valued logic, choice.
 
+use std::rc::Rc;
+
 use flock_ir_spec::{Composite, DType, FrameType, Node, Op, Scalar, Test};
 
-use super::{Cell, Dict, Lower, Pick, Range, Val, number};
+use super::{Arms, Cell, Dict, Lower, Pick, Range, Val, number};
 use crate::dialect::Nan;
 use crate::expr::{Id, Lit, Op2, X};
 use crate::threshold::{self, Rule};
@@ -343,13 +345,30 @@ impl Lower<'_> {
             (Cell::Const(x, d), Cell::Const(y, _)) if d.is_float() && number(x).is_some() && number(y).is_some() => {
                 Some(Cell::Pick(Pick { condition: c.id, yes: x.clone(), no: y.clone(), dtype: *d, of: None }))
             }
-            (Cell::Const(x, _), Cell::Dict(d)) => Some(prefixed(d, c.id, x.clone())),
+            (Cell::Const(x, _), Cell::Dict(d)) => {
+                let d = self.uncoalesced(d, c.id);
+                Some(prefixed(&d, c.id, x.clone()))
+            }
             (Cell::Dict(d), Cell::Const(x, _)) => {
                 let not = self.arena.add(X::IsNotTrue(c.id));
                 Some(prefixed(d, not, x.clone()))
             }
             _ => None,
         }
+    }
+
+    /// Behind a test for NULL, `coalesce(x, y)` is x.
+    fn uncoalesced(&self, d: &Rc<Dict>, condition: Id) -> Rc<Dict> {
+        let (X::IsNull(x), Some(X::Call("coalesce", args))) =
+            (self.arena.x(condition), d.arms.operand.map(|o| self.arena.x(o)))
+        else {
+            return d.clone();
+        };
+        if args.first() != Some(x) || !d.arms.conditions.is_empty() {
+            return d.clone();
+        }
+        let arms = Arms { conditions: Vec::new(), operand: Some(*x), keys: d.arms.keys.clone() };
+        Dict { arms: arms.into(), values: d.values.clone(), otherwise: d.otherwise.clone(), dtype: d.dtype }.into()
     }
 
     fn coalesce(&mut self, a: &Cell, b: &Cell) -> Cell {
@@ -440,6 +459,6 @@ fn prefixed(d: &Dict, condition: Id, value: Scalar) -> Cell {
             values.insert(0, value);
         }
     }
-    let arms = super::Arms { conditions, operand: d.arms.operand, keys: d.arms.keys.clone() };
+    let arms = Arms { conditions, operand: d.arms.operand, keys: d.arms.keys.clone() };
     Cell::Dict(Dict { arms: arms.into(), values, otherwise: d.otherwise.clone(), dtype: d.dtype }.into())
 }

@@ -177,13 +177,15 @@ impl<'m> Lower<'m> {
     /// The cells of every node that the roots need.
     pub fn graph(&mut self, graph: &'m Graph, roots: &[NodeId], place: &str, inputs: &Inputs<'_>) -> Vec<Rc<[Cell]>> {
         let live = graph.reachable(roots.iter().copied());
+        let outer = std::mem::replace(&mut self.arena.place, place.into());
         let mut cells: Vec<Rc<[Cell]>> = vec![Rc::from([]); live.len()];
         for (id, node) in graph.iter().filter(|(id, _)| live[id.index()]) {
-            self.arena.set_step(graph.step_of(id).unwrap_or(place));
+            self.arena.set_step(graph.step_of(id).unwrap_or(""));
             let args: Vec<Rc<[Cell]>> = node.args.iter().map(|a| cells[a.index()].clone()).collect();
             let found = self.node(graph, node, &args, inputs);
             cells[id.index()] = found.into();
         }
+        self.arena.place = outer;
         cells
     }
 
@@ -422,12 +424,10 @@ pub fn number(s: &Scalar) -> Option<f64> {
 
 /// The parameters of a function as cells over the columns of a table.
 pub fn parameters(lower: &mut Lower<'_>, function: &Function, sql: impl Fn(&str) -> String) -> Vec<Rc<[Cell]>> {
-    let place = function.name.clone();
-    lower.arena.set_step("");
+    lower.arena.place = (*function.name).into();
     let params = function.params.iter().map(|p| match p.ty.width {
         1 => Rc::from([lower.input(&p.name, &sql(&p.name), p.ty)]),
         width => {
-            lower.arena.set_step(&place);
             let id = lower.arena.refuse("input", format!("parameter `{}` is {width} columns wide", p.name));
             let val = lower.plain(id, p.ty.dtype);
             vec![Cell::Val(val); width as usize].into()

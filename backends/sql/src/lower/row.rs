@@ -115,25 +115,35 @@ impl Lower<'_> {
     fn softmax(&mut self, cells: &[Cell], dtype: DType) -> Vec<Cell> {
         let vals = self.floats(cells);
         let top = self.extreme_of(&vals, true);
-        let exps: Vec<Cell> = vals
-            .iter()
-            .enumerate()
-            .map(|(k, v)| {
-                let difference =
-                    self.float_op(Op::Sub, Val { dtype: DType::F64, ..*v }, Val { dtype: DType::F64, ..top });
-                let below = Range { lo: difference.range.lo, hi: 0.0, ..difference.range };
-                // What is so small is 0 within what a softmax promises, and its share does not vanish.
-                let id = self.exp_id(difference.id, below, -700.0);
-                self.arena.hint(id, format!("exp_{k}"));
-                let range = Range { tiny: 1e-305, ..Range::between(0.0, 1.0) };
-                Cell::Val(Val { id, range, ..difference })
-            })
-            .collect();
+        let exps: Vec<Cell> = vals.iter().enumerate().map(|(k, v)| Cell::Val(self.exp_below(*v, top, k))).collect();
         let total = self.plain_sum(&exps, DType::F64);
         let total = self.val(&total);
         // The greatest of them is 1.
         let total = Val { range: Range { lo: 1.0, hi: f64::MAX, top: cells.len() as f64, tiny: 1.0 }, ..total };
         self.divided(&exps, total, dtype)
+    }
+
+    /// exp(v - top), top at least v.
+    fn exp_below(&mut self, v: Val, top: Val, k: usize) -> Val {
+        let has_nan = self.dialect().has_nan();
+        let both_infinite = v.range.infinite() && top.range.infinite();
+        let difference = self.arena.op2(Op2::Sub, v.id, top.id);
+        let plain = self.arena.call("exp", &[difference]);
+        let id = if self.dialect().traps.arithmetic && v.range.top + top.range.top > 700.0 {
+            // What is so small is 0 within what a softmax promises, and its share does not vanish.
+            let (far, zero) = (self.arena.f64(700.0), self.arena.f64(0.0));
+            let bottom = self.arena.op2(Op2::Sub, top.id, far);
+            let below = self.arena.op2(Op2::Lt, v.id, bottom);
+            self.arena.partial(difference);
+            self.arena.partial(plain);
+            self.guarded(&[(below, zero)], Some(plain))
+        } else {
+            plain
+        };
+        self.arena.hint(id, format!("exp_{k}"));
+        let (null, miss) = (v.null || top.null, v.miss || top.miss || (both_infinite && !has_nan));
+        let range = Range { tiny: 1e-305, ..Range::between(0.0, 1.0) };
+        Val { id, null, miss, nan: both_infinite && has_nan, range, ..self.plain(id, DType::F64) }
     }
 
     /// Each by one divisor.
@@ -163,7 +173,14 @@ impl Lower<'_> {
                     Range { lo: 0.0, hi: f64::INFINITY, top: total.range.top.sqrt(), tiny: total.range.tiny.sqrt() };
                 Cell::Val(Val { id, range, ..total })
             }
-            _ => Cell::Val(self.extreme_of(&sizes, true)),
+            _ => {
+                // NaN is greater than nothing here.
+                let zero = self.arena.f64(0.0);
+                let present =
+                    |l: &mut Self, v: &Val| Val { id: l.arena.call("coalesce", &[v.id, zero]), miss: false, ..*v };
+                let present: Vec<Val> = sizes.iter().map(|v| if v.miss { present(self, v) } else { *v }).collect();
+                Cell::Val(self.extreme_of(&present, true))
+            }
         };
         let norm = self.val(&norm);
         self.arena.hint(norm.id, "norm");

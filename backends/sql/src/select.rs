@@ -5,7 +5,6 @@ use flock_ir_spec::{Function, NodeId, Verified};
 
 use crate::dialect::{Dialect, Identifiers};
 use crate::expr::{Arena, Id, X};
-use crate::literal;
 use crate::lower::{Inputs, Lower, parameters};
 use crate::stages::Names;
 use crate::statement::{Block, Statement};
@@ -65,7 +64,7 @@ pub fn emit_function(module: &Verified, function: &str, options: &SelectOptions)
     if faults.is_empty() { Ok(statement.finish(&select)) } else { Err(faults) }
 }
 
-fn unsupported(place: &str, what: &str, reason: &str) -> Unsupported {
+pub(crate) fn unsupported(place: &str, what: &str, reason: &str) -> Unsupported {
     Unsupported { place: place.to_owned(), what: what.to_owned(), reason: reason.to_owned() }
 }
 
@@ -131,9 +130,4 @@ pub(crate) fn reached_refusals(arena: &Arena<'_>, block: &Block) -> Vec<Unsuppor
         _ => None,
     });
     refused.collect()
-}
-
-/// A table's name, part by part, quoted.
-pub(crate) fn quoted_path(parts: &[std::sync::Arc<str>]) -> String {
-    parts.iter().map(|p| literal::identifier(p)).collect::<Vec<_>>().join(".")
 }

@@ -1,7 +1,10 @@
 //! The embedded SQL engine: the generated SQL, executed over files. Needs the feature `query`.
 
+use flock_ir_spec::Verified;
+
 use crate::artefact::Pipeline;
 use crate::error::Result;
+use crate::query;
 use crate::run::{Done, Request};
 use crate::verify::Answer;
 
@@ -16,15 +19,20 @@ mod absent {
     }
 
     /// Says how to get it.
+    pub fn query(_: &Verified, _: &str, _: &'static str, _: &str, _: &query::Request<'_>) -> Result<Done> {
+        Err(Error::feature("query", "flockc query"))
+    }
+
+    /// Says how to get it.
     pub fn answerer(_: &Pipeline) -> Result<Answer> {
         Err(Error::feature("query", "the engine `sql`"))
     }
 }
 #[cfg(not(feature = "query"))]
-pub use absent::{answerer, run};
+pub use absent::{answerer, query, run};
 
 #[cfg(feature = "query")]
-pub use present::{answerer, run};
+pub use present::{answerer, query, run};
 
 #[cfg(feature = "query")]
 mod present {
@@ -35,7 +43,7 @@ mod present {
 
     use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
     use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-    use flock_engine::{EngineError, FileSink, Head, QuerySession, Sink, Source};
+    use flock_engine::{CompiledScorer, EngineError, FileSink, Head, QuerySession, Scorer, Sink, Source};
     use flock_ir_spec::Diagnostic;
 
     use super::*;
@@ -80,6 +88,46 @@ mod present {
             refused: sink.refused,
             engine: "sql",
             why: "asked for".into(),
+            time: started.elapsed(),
+            head: file.is_none().then_some((head.names, head.rows)),
+            out: request.out.map(Path::to_path_buf),
+        })
+    }
+
+    /// Runs a statement over files; the functions that it calls are the module's, as machine code.
+    pub fn query(
+        module: &Verified,
+        sql: &str,
+        engine: &'static str,
+        why: &str,
+        request: &query::Request<'_>,
+    ) -> Result<Done> {
+        let started = Instant::now();
+        let mut session = session(request.threads)?;
+        for (name, path) in request.tables {
+            session.register_table(name, &path.to_string_lossy(), &[]).map_err(faults)?;
+        }
+        for function in &module.functions {
+            let program = flock_cranelift::compile(module, &function.name)
+                .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))?;
+            let scorer: Arc<dyn Scorer> = Arc::new(CompiledScorer::new(program));
+            for output in &function.outputs {
+                let name = query::function_name(&function.name, &output.name);
+                session.register_function(&name, scorer.clone(), Some(&*output.name)).map_err(|e| faults(e.into()))?;
+            }
+        }
+        let mut file = request.out.map(FileSink::new).transpose().map_err(|e| faults(e.into()))?;
+        let mut head = Head::new(SHOWN_ROWS);
+        let sink: &mut dyn Sink = match &mut file {
+            Some(f) => f,
+            None => &mut head,
+        };
+        let summary = session.run(sql, sink, &mut |_| ControlFlow::Continue(())).map_err(faults)?;
+        Ok(Done {
+            rows: summary.rows,
+            refused: 0,
+            engine,
+            why: why.into(),
             time: started.elapsed(),
             head: file.is_none().then_some((head.names, head.rows)),
             out: request.out.map(Path::to_path_buf),

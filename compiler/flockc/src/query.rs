@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Field, Float64Type};
+use flock_core::FlockKind;
 use flock_engine::Source;
 use flock_ir_spec::{Diagnostic, FrameType, Verified};
 use flock_lift_sql::{Catalog, Column, SourceDialect};
 use flock_optimize::{Options, Placement, Report};
+use flock_sql::Identifiers;
 
 use crate::artefact::{self, LoadOptions, Pipeline};
 use crate::cli::Engine;
 use crate::error::{Error, Result};
 use crate::score::faults;
-use crate::{compile, frames, optimize, run};
+use crate::{compile, frames, optimize, outline, run};
 
 /// What to ask of what.
 pub struct Request<'a> {
@@ -21,6 +25,8 @@ pub struct Request<'a> {
     pub models: &'a [(String, PathBuf)],
     /// Tables by the names that the query uses. Without any, tables are the target database's, their columns not known.
     pub tables: &'a [(String, PathBuf)],
+    /// The dialect that the query is printed for; None where it runs on the files themselves.
+    pub dialect: Option<&'a str>,
     /// Who computes predictions.
     pub engine: Engine,
     /// Where the result goes.
@@ -60,7 +66,9 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared> {
     for (name, path) in request.tables {
         match Source::open(&path.to_string_lossy()) {
             Ok(source) => {
-                let columns: Vec<Column> = source.schema().fields().iter().map(|f| column(f)).collect();
+                let nan_free = nan_free(&source, &sql, request.dialect)?;
+                let known = |f: &Field| if nan_free(f.name()) { column(f).without_nan() } else { column(f) };
+                let columns: Vec<Column> = source.schema().fields().iter().map(|f| known(f)).collect();
                 catalog.table(name, columns);
             }
             Err(e) => faults_found.extend(faults(e).faults().to_vec()),
@@ -84,8 +92,34 @@ fn text(sql: &str) -> Result<String> {
     Ok(sql.to_owned())
 }
 
+/// Which columns hold no NaN. In SQL NaN is greater than every number, so that it passes `x > 30`, and an imputer then
+/// makes any value of it: a column without prunes far more of a model. Files are looked at, a column that the query does
+/// not name apart; what a database holds is known only where its dialect has no NaN at all.
+fn nan_free(source: &Source, sql: &str, dialect: Option<&str>) -> Result<impl Fn(&str) -> bool> {
+    let none_anywhere = match dialect {
+        Some(name) => !compile::dialect(name)?.has_nan(),
+        None => false,
+    };
+    let floats = |t: &DataType| matches!(t, DataType::Float32 | DataType::Float64);
+    let schema = source.schema();
+    let named = schema.fields().iter().filter(|f| floats(f.data_type()) && sql.contains(f.name().as_str()));
+    let fields: Vec<flock_core::Field> =
+        named.map(|f| flock_core::Field { name: f.name().clone(), kind: FlockKind::F64, nullable: true }).collect();
+    let mut free = vec![dialect.is_none(); fields.len()];
+    if dialect.is_none() && !fields.is_empty() {
+        for batch in frames::read(source, &fields)? {
+            for (free, column) in free.iter_mut().zip(batch.columns()) {
+                let column = flock_engine::canonical(column, FlockKind::F64).map_err(|e| faults(e.into()))?;
+                *free &= !column.as_primitive::<Float64Type>().iter().flatten().any(f64::is_nan);
+            }
+        }
+    }
+    let free: Vec<String> = fields.into_iter().zip(free).filter(|(_, free)| *free).map(|(f, _)| f.name).collect();
+    Ok(move |name: &str| none_anywhere || free.iter().any(|f| f == name))
+}
+
 /// A column of a file as a query sees it.
-fn column(field: &arrow::datatypes::Field) -> Column {
+fn column(field: &Field) -> Column {
     match frames::dtype(field.data_type()) {
         Some(dtype) => Column::new(field.name().as_str(), FrameType::new(dtype, 1).with_nulls(field.is_nullable())),
         None => Column::other(field.name().as_str()),
@@ -101,12 +135,13 @@ pub fn optimized(prepared: &Prepared, placement: Placement) -> Result<(Verified,
 pub fn to_sql(prepared: &Prepared, dialect: &str) -> Result<String> {
     let dialect = compile::dialect(dialect)?;
     let (module, _) = optimized(prepared, Placement::Sql)?;
-    emit(&module, dialect)
+    emit(&module, dialect, Identifiers::Fold)
 }
 
-fn emit(module: &Verified, dialect: &'static flock_sql::Dialect) -> Result<String> {
-    let _ = (module, dialect);
-    Err(fault("pending"))
+fn emit(module: &Verified, dialect: &'static flock_sql::Dialect, identifiers: Identifiers) -> Result<String> {
+    let naming = |function: &str, output: &str| function_name(function, output);
+    flock_sql::emit_query(module, NAME, dialect, identifiers, &naming)
+        .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic(dialect.name)).collect()))
 }
 
 /// The name of the SQL function that computes an output of a model with machine code.
@@ -126,22 +161,27 @@ pub fn run(prepared: &Prepared, request: &Request<'_>) -> Result<run::Done> {
             "name the files of its tables: --table flights=flights.parquet, or print it: --to sql --dialect duckdb";
         return Err(Error::usage("--table", "the query has no tables to run on", help));
     }
-    let placement = match request.engine {
-        Engine::Sql => Placement::Sql,
-        Engine::Auto | Engine::Native => Placement::Native,
+    match request.engine {
+        Engine::Sql | Engine::Auto | Engine::Native => {}
         Engine::Gpu => return Err(Error::feature("wgpu", "--engine gpu")),
         Engine::Reference => {
             let help = "use auto, native or sql";
             return Err(Error::usage("--engine reference", "queries run in the embedded SQL engine", help));
         }
-    };
+    }
     if cfg!(not(feature = "query")) {
         return Err(Error::feature("query", "flockc query"));
     }
-    let (module, report) = optimized(prepared, placement)?;
-    let sql = emit(&module, compile::dialect("datafusion")?)?;
-    let _ = (&sql, &report);
-    Err(fault("pending"))
+    // What the optimiser made of the models within the query is what runs, as SQL or taken out for machine code.
+    let (inlined, _) = optimized(prepared, Placement::Sql)?;
+    let native = request.engine != Engine::Sql;
+    let module = if native { outline::outline(inlined, NAME)? } else { inlined };
+    let sql = emit(&module, compile::dialect("datafusion")?, Identifiers::Exact)?;
+    let why = match (native, request.engine) {
+        (_, Engine::Auto) => "machine code called from SQL costs a row less than SQL alone",
+        _ => "asked for",
+    };
+    crate::embedded::query(&module, &sql, if native { "native" } else { "sql" }, why, request)
 }
 
 /// A fault of a query that has no better place.

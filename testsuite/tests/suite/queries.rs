@@ -35,11 +35,12 @@ fn models() -> Vec<(String, PathBuf)> {
         .to_vec()
 }
 
-fn prepared(sql: &str) -> Prepared {
+fn prepared(sql: &str, dialect: Option<&str>) -> Prepared {
     let tables = [("flights".to_owned(), flights("sample.parquet"))];
     let models = models();
     let used: Vec<_> = models.into_iter().filter(|(n, _)| sql.contains(&format!("({n}"))).collect();
-    let request = Request { sql, models: &used, tables: &tables, engine: Engine::Auto, out: None, threads: None };
+    let request =
+        Request { sql, models: &used, tables: &tables, dialect, engine: Engine::Auto, out: None, threads: None };
     query::prepare(&request).unwrap_or_else(|e| panic!("{sql}\n{}", e.report(false)))
 }
 
@@ -68,7 +69,7 @@ fn compare(sql: &str, right: &eval::Table, rows: &[Vec<Scalar>]) -> Vec<String> 
 fn selects_rows() {
     let table = frames::table(&flights("sample.parquet")).unwrap();
     for sql in QUERIES {
-        assert!(expected(&prepared(sql), &table).rows > 0, "{sql}");
+        assert!(expected(&prepared(sql, None), &table).rows > 0, "{sql}");
     }
 }
 
@@ -86,7 +87,7 @@ fn database(engine: &str) {
     };
     let mut wrong = Vec::new();
     for sql in QUERIES {
-        let prepared = prepared(sql);
+        let prepared = prepared(sql, Some(engine));
         let right = expected(&prepared, &table);
         let text = query::to_sql(&prepared, engine).unwrap_or_else(|e| panic!("{sql}\n{}", e.report(false)));
         match databases.query(engine, "flights", &data, &text) {
@@ -128,11 +129,12 @@ fn queries_in_the_embedded_engine() {
     let mut wrong = Vec::new();
     for sql in QUERIES {
         for engine in [Engine::Native, Engine::Sql] {
-            let prepared = prepared(sql);
+            let prepared = prepared(sql, None);
             let right = expected(&prepared, &table);
             let out = folder.join("result.parquet");
             let tables = [("flights".to_owned(), flights("sample.parquet"))];
-            let request = Request { sql, models: &[], tables: &tables, engine, out: Some(&out), threads: None };
+            let request =
+                Request { sql, models: &[], tables: &tables, dialect: None, engine, out: Some(&out), threads: None };
             match query::run(&prepared, &request) {
                 Ok(_) => {
                     let found = frames::table(&out).unwrap();

@@ -159,6 +159,7 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
         sql: &a.sql,
         models: &a.model,
         tables: &a.table,
+        dialect: a.dialect.as_deref(),
         engine: a.engine,
         out: a.output_file.as_deref(),
         threads: a.threads.map(usize::from),

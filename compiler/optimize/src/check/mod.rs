@@ -13,6 +13,7 @@ use crate::language::Egraph;
 use crate::{Estimate, Limits, Optimized, Options, Placement, Target, analysis, build, optimize, rules, saturate};
 
 mod random;
+mod threshold;
 
 const CASES: &str = include_str!("../../tests/rules.flock");
 const ROWS: usize = 240;

@@ -11,6 +11,8 @@ struct Grower<'b> {
     k: NodeId,
     s: NodeId,
     p: NodeId,
+    /// Values that conditions and thresholds share, so that they meet.
+    shared: [f64; 2],
 }
 
 impl Grower<'_> {
@@ -22,8 +24,12 @@ impl Grower<'_> {
         of[self.n.below(of.len())]
     }
 
+    fn value(&mut self) -> f64 {
+        if self.n.below(3) == 0 { self.pick(&FLOATS) } else { self.pick(&self.shared.clone()) }
+    }
+
     fn float(&mut self) -> NodeId {
-        let x = self.pick(&FLOATS);
+        let x = self.value();
         self.b.constant(Frame::row_f64([x]))
     }
 
@@ -34,7 +40,7 @@ impl Grower<'_> {
 
     /// A number of width 1.
     fn number(&mut self, depth: u32) -> NodeId {
-        if depth == 0 {
+        if depth == 0 || self.n.below(3) == 0 {
             return self.pick(&self.x.clone());
         }
         let x = self.number(depth - 1);
@@ -145,7 +151,8 @@ impl Grower<'_> {
     /// Trees over an imputed number, an encoded text and an integer.
     fn trees(&mut self) -> NodeId {
         let nan = self.b.constant(Frame::row_f64([f64::NAN]));
-        let x = self.number(2);
+        let depth = self.n.below(3) as u32;
+        let x = self.number(depth);
         let x = self.op(Op::Coalesce, &[x, nan]);
         let list = self.b.constant(Frame::row_str(["AA", "B6", "é"]));
         let index = self.op(Op::IndexOf, &[self.s, list]);
@@ -153,11 +160,10 @@ impl Grower<'_> {
         let index = self.op(Op::Coalesce, &[index, other]);
         let hot = self.b.op_with(Op::OneHot, Attr::Type(FrameType::new(DType::F64, 4)), &[index]).expect("typed");
         let parts = self.op(Op::Concat, &[x, hot]);
-        let n = &mut self.n;
         let mut t = TreeEnsemble {
             features: 5,
             outputs: 1,
-            input: if n.below(2) == 0 { DType::F32 } else { DType::F64 },
+            input: if self.n.below(2) == 0 { DType::F32 } else { DType::F64 },
             sum: DType::F64,
             base: vec![0.1],
             trees: Vec::new(),
@@ -170,10 +176,10 @@ impl Grower<'_> {
             t.trees.push(Tree { root: Child::node(node), target: Some(0) });
             for i in 0..7 {
                 let child = |j: u32| if j < 7 { Child::node(node + j) } else { Child::leaf(leaf + j - 7) };
-                let feature = [0, 0, 1, 2, 3, 4][n.below(6)];
-                let threshold = FLOATS.iter().copied().filter(|x| !x.is_nan()).nth(n.below(25)).unwrap_or(0.5);
+                let feature = [0, 0, 1, 2, 3, 4][self.n.below(6)];
+                let threshold = Some(self.value()).filter(|x| !x.is_nan()).unwrap_or(0.5);
                 let threshold = if feature == 0 { threshold } else { 0.5 };
-                let (test, missing_left) = (Test::ALL[n.below(6)], n.below(2) == 0);
+                let (test, missing_left) = (Test::ALL[self.n.below(6)], self.n.below(2) == 0);
                 t.nodes.push(TreeNode {
                     feature,
                     test,
@@ -185,7 +191,7 @@ impl Grower<'_> {
             }
             for _ in 0..8 {
                 t.leaves.push(t.values.len() as u32);
-                t.values.push([0.1, -0.0, 1e16, 3.5, 0.30000000000000004][n.below(5)]);
+                t.values.push([0.1, -0.0, 1e16, 3.5, 0.30000000000000004][self.n.below(5)]);
             }
         }
         let t = self.b.constant(t);
@@ -200,10 +206,11 @@ fn grown(seed: u64) -> Module {
     let mut input = |name, dtype| b.input(name, null(dtype)).expect("new");
     let (x, y) = (input("x", DType::F64), input("y", DType::F64));
     let (k, s, p) = (input("k", DType::I64), input("s", DType::Str), input("p", DType::Bool));
-    let mut g = Grower { b: &mut b, n: Numbers(seed), x: [x, y], k, s, p };
+    let mut g = Grower { b: &mut b, n: Numbers(seed), x: [x, y], k, s, p, shared: [0.0; 2] };
     (0..7).for_each(|_| _ = g.n.below(2));
+    g.shared = [g.pick(&FLOATS), g.pick(&FLOATS)];
     let condition = g.condition(3);
-    let (yes, no) = (g.trees(), g.number(3));
+    let (yes, no) = (g.trees(), if seed % 4 == 0 { g.number(3) } else { g.trees() });
     let picked = g.op(Op::Select, &[condition, yes, no]);
     let guarded = g.op(Op::Guard, &[condition, yes]);
     b.output("condition", condition);

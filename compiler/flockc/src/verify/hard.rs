@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flock_ir_spec::{Attr, DType, Diagnostic, Frame, Function, Module, NodeId, Op, Scalar, TreeEnsemble, eval};
 
-/// Rows that are made at most; a larger ensemble contributes an evenly spread part of its thresholds.
-const MOST_ROWS: usize = 200_000;
+/// Thresholds that rows are made for at most; a larger ensemble contributes an evenly spread part.
+const MOST_THRESHOLDS: usize = 1_000_000;
+/// Elements of the features that are held at once while thresholds are looked for.
+const MOST_ELEMENTS: usize = 1 << 22;
 /// Values around one threshold, see [`around`].
 const NEIGHBOURS: usize = 9;
 
@@ -38,11 +40,13 @@ pub fn rows(module: &Module, function: &Function) -> Result<HardRows, Diagnostic
             crossings.find(module, function, &reach, node.args[0], trees, &base)?;
         }
     }
-    for (param, values) in &crossings.values {
+    let on = |(param, values): (&usize, &BTreeSet<u64>)| {
+        let dtype = function.params[*param].ty.dtype;
         let values = values.iter().flat_map(|v| around(f64::from_bits(*v)));
-        candidates[*param].extend(values.map(|v| float(function.params[*param].ty.dtype, v)));
-    }
-    let params = combine(function, &candidates, &base);
+        (*param, values.map(|v| float(dtype, v)).collect())
+    };
+    let thresholds: BTreeMap<usize, Vec<Scalar>> = crossings.values.iter().map(on).collect();
+    let params = combine(function, &candidates, &thresholds, &base);
     let rows = params.first().map_or(0, |f| f.rows);
     Ok(HardRows { params, rows, thresholds: crossings.found, thresholds_in_all: crossings.asked })
 }
@@ -264,11 +268,27 @@ impl Crossings {
             .filter_map(|((feature, _), node)| Some((node, reach.single(x, feature)?)))
             .filter(|(_, param)| function.params[*param].ty.dtype.is_float())
             .collect();
-        let most = MOST_ROWS / NEIGHBOURS;
-        if tests.len() > most {
-            let step = tests.len().div_ceil(most);
+        if tests.len() > MOST_THRESHOLDS {
+            let step = tests.len().div_ceil(MOST_THRESHOLDS);
             tests = tests.into_iter().step_by(step).collect();
         }
+        let width = function.graph.frame_type(x).map_or(1, |t| t.width.max(1) as usize);
+        for part in tests.chunks((MOST_ELEMENTS / width).max(64)) {
+            self.bisect(module, function, x, trees, base, part)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the places of some tests: (node, parameter).
+    fn bisect(
+        &mut self,
+        module: &Module,
+        function: &Function,
+        x: NodeId,
+        trees: &TreeEnsemble,
+        base: &[Scalar],
+        tests: &[(usize, usize)],
+    ) -> Result<(), Diagnostic> {
         let holds = |at: &[u64]| -> Result<Vec<bool>, Diagnostic> {
             let rows = at.len();
             let value = |p: usize, i: usize| {
@@ -321,24 +341,53 @@ fn ordered(rank: u64) -> f64 {
     f64::from_bits(if rank >> 63 == 1 { rank & !(1 << 63) } else { !rank })
 }
 
-/// Every candidate of every parameter once with the others as in the base row, and once with the others mixed.
-fn combine(function: &Function, candidates: &[Vec<Scalar>], base: &[Scalar]) -> Vec<Frame> {
+/// Every special value of every parameter once with the others as in the base row, and once with the others mixed; then
+/// rows that stand on a threshold's neighbourhood in every column that has thresholds.
+fn combine(
+    function: &Function,
+    special: &[Vec<Scalar>],
+    thresholds: &BTreeMap<usize, Vec<Scalar>>,
+    base: &[Scalar],
+) -> Vec<Frame> {
     let all: Vec<(usize, usize)> =
-        candidates.iter().enumerate().flat_map(|(p, values)| (0..values.len()).map(move |v| (p, v))).collect();
-    let rows = (2 * all.len()).min(2 * MOST_ROWS);
+        special.iter().enumerate().flat_map(|(p, values)| (0..values.len()).map(move |v| (p, v))).collect();
+    let on_thresholds = thresholds.values().map(Vec::len).max().unwrap_or(0);
     let pick = |p: usize, row: usize| {
+        if row >= 2 * all.len() {
+            let i = row - 2 * all.len();
+            return match thresholds.get(&p) {
+                // A step that is no divisor of the length spreads how thresholds of several columns meet.
+                Some(values) => values[(i + i / values.len() * (p + 1)) % values.len()].clone(),
+                None => mixed(&special[p], row, p).filter(|s| !is_special(s)).unwrap_or_else(|| base[p].clone()),
+            };
+        }
         let (own, value) = all[row / 2];
         if own == p {
-            candidates[p][value].clone()
-        } else if row % 2 == 0 || candidates[p].is_empty() {
+            special[p][value].clone()
+        } else if row % 2 == 0 {
             base[p].clone()
         } else {
-            // A fixed multiplicative hash spreads the mixtures and is the same on every run.
-            let h = ((row as u64) << 8 | p as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-            candidates[p][h as usize % candidates[p].len()].clone()
+            mixed(&special[p], row, p).unwrap_or_else(|| base[p].clone())
         }
     };
+    let rows = 2 * all.len() + on_thresholds;
     (0..function.params.len())
         .map(|p| Frame::from_fn(rows, function.params[p].ty.nullable(), |i, _| pick(p, i)))
         .collect()
+}
+
+/// One of the values, by a fixed multiplicative hash: the same on every run.
+fn mixed(values: &[Scalar], row: usize, param: usize) -> Option<Scalar> {
+    let h = ((row as u64) << 8 | param as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    values.get(h as usize % values.len().max(1)).cloned()
+}
+
+/// Whether a library may refuse a row for the value, which would hide what the other columns do.
+fn is_special(s: &Scalar) -> bool {
+    match s {
+        Scalar::Null => true,
+        Scalar::F32(x) => !x.is_finite(),
+        Scalar::F64(x) => x.is_nan() || x.abs() > f64::from(f32::MAX),
+        _ => false,
+    }
 }

@@ -69,7 +69,8 @@ impl Case {
     pub fn write(&self) -> std::io::Result<()> {
         let mut text = format!("{}\n", self.prose);
         for (name, body) in &self.sections {
-            text.push_str(&format!("\n=== {name}\n{body}\n"));
+            let body = if body.is_empty() { String::new() } else { format!("{body}\n") };
+            text.push_str(&format!("\n=== {name}\n{body}"));
         }
         std::fs::write(&self.path, text)
     }

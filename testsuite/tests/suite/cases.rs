@@ -14,9 +14,9 @@ use flock_testsuite::compare::difference;
 use flock_testsuite::databases::{Answer, Databases, from_json};
 
 /// One model of a case with what the library answered.
-struct Subject {
-    name: String,
-    case: Case,
+pub struct Subject {
+    pub name: String,
+    pub case: Case,
     model: std::path::PathBuf,
     columns: Option<Vec<String>>,
     data: Table,
@@ -24,14 +24,14 @@ struct Subject {
 }
 
 impl Subject {
-    fn load(&self) -> Result<Pipeline, String> {
+    pub fn load(&self) -> Result<Pipeline, String> {
         let types = self.data.columns.iter().cloned().collect();
         let options = LoadOptions { columns: self.columns.clone(), types };
         artefact::load(&self.model, &options).map_err(|e| e.report(false))
     }
 }
 
-fn subjects() -> Vec<Subject> {
+pub fn subjects() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for case in all_cases().unwrap() {
         for (suffix, model) in case.models() {

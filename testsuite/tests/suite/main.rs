@@ -4,5 +4,6 @@
 mod arrows;
 mod cases;
 mod cli;
+mod emitted;
 mod queries;
 mod readme;

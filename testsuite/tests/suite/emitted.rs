@@ -1,0 +1,66 @@
+//! What we emit: the text form of every case's module, and the sections `ir`, `optimized` and `sql:<dialect>` of cases
+//! that show it. `FLOCK_BLESS=1` writes these sections again.
+
+use flock::compile::{self, SqlOptions};
+use flock_ir_spec::{Verified, text};
+use flock_testsuite::case::all_cases;
+
+use super::cases::subjects;
+
+/// Print → parse → print is the identity, before and after optimising, and what is parsed verifies.
+#[test]
+fn the_text_form_is_the_identity() {
+    for s in subjects() {
+        let lifted = s.load().unwrap_or_else(|e| panic!("{}: {e}", s.name));
+        let optimized =
+            flock::optimize::function(&lifted).unwrap_or_else(|e| panic!("{}: {}", s.name, e.report(false)));
+        for module in [&lifted.module, &optimized.pipeline.module] {
+            let printed = module.to_string();
+            let parsed = text::parse(&printed).unwrap_or_else(|e| panic!("{}: {e:?}\n{printed}", s.name));
+            assert_eq!(parsed.to_string(), printed, "{}", s.name);
+            Verified::new(parsed).unwrap_or_else(|e| panic!("{}: {e:?}", s.name));
+        }
+    }
+}
+
+#[test]
+fn cases_show_what_is_emitted() {
+    let bless = std::env::var_os("FLOCK_BLESS").is_some();
+    let subjects = subjects();
+    let (mut shown, mut stale) = (0, Vec::new());
+    for case in all_cases().unwrap() {
+        let Some(subject) = subjects.iter().find(|s| s.case.path == case.path) else { continue };
+        let mut fresh = case.clone();
+        for (name, body) in &case.sections {
+            let emit = || -> flock::Result<Option<String>> {
+                let pipeline = subject.load().map_err(flock::query::fault)?;
+                Ok(match (name.as_str(), name.strip_prefix("sql:")) {
+                    ("ir", _) => Some(compile::ir(&pipeline, true)?),
+                    ("optimized", _) => Some(compile::ir(&pipeline, false)?),
+                    (_, Some(dialect)) => {
+                        let options =
+                            SqlOptions { dialect: dialect.into(), table: "data".into(), ..SqlOptions::default() };
+                        Some(compile::sql(&pipeline, &options)?)
+                    }
+                    _ => None,
+                })
+            };
+            match emit() {
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    shown += 1;
+                    if text.trim_end() != body {
+                        stale.push(format!("{}: {name}: emitted\n{text}", case.name()));
+                    }
+                    fresh.put(name, &text);
+                }
+                Err(e) => stale.push(format!("{}: {name}: {}", case.name(), e.report(false))),
+            }
+        }
+        if bless {
+            fresh.write().unwrap();
+        }
+    }
+    assert!(shown >= 12, "only {shown} sections show what is emitted");
+    assert!(bless || stale.is_empty(), "{}\nFLOCK_BLESS=1 writes the sections again", stale.join("\n"));
+}

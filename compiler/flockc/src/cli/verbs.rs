@@ -229,7 +229,9 @@ fn verify_text(done: &verify::Verification) -> String {
     let rows: Vec<Vec<Option<String>>> = done.comparisons.iter().map(row).collect();
     let mut text = format!("{}\n", show::table(&names, &rows));
     let (covered, all) = done.thresholds;
-    text.push_str(&format!("hard rows stand on {covered} of {all} distinct thresholds; categories or several columns decide the others\n"));
+    text.push_str(&format!(
+        "hard rows stand on {covered} of {all} distinct thresholds; categories or several columns decide the others\n"
+    ));
     for c in &done.comparisons {
         for e in &c.examples {
             text.push_str(&format!("{}: {e}\n", c.engine));

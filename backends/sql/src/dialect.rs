@@ -136,6 +136,8 @@ pub struct Dialect {
     pub nesting: u32,
     /// Operators along one path that are emitted at most, chains `a + b + c` included.
     pub depth: u32,
+    /// Nodes of a sum that are planned together at most: beyond, the time to plan grows faster than the sum.
+    pub sum: u32,
     /// Columns of one SELECT.
     pub columns: usize,
     /// Bytes of an identifier; longer ones are cut in silence.

@@ -329,19 +329,20 @@ impl<'m> Arena<'m> {
         }
         let id = Id(self.infos.len() as u32);
         self.memo.insert(x.clone(), id);
-        let (own_depth, own_nest) = match &x {
+        let (own_depth, own_nest, own_size) = match &x {
             X::Tree { ensemble, root, output } => {
-                let nest = self.ensembles[*ensemble as usize].nest(*root, *output);
-                (nest, nest)
+                let ensemble = &self.ensembles[*ensemble as usize];
+                let nest = ensemble.nest(*root, *output);
+                (nest, nest, ensemble.size(*root, *output).max(1))
             }
-            X::And(all) | X::Or(all) => (all.len() as u32, 0),
-            _ => (0, 0),
+            X::And(all) | X::Or(all) => (all.len() as u32, 0, 1),
+            _ => (0, 0, 1),
         };
         let info = Info {
             x,
             depth: own_depth,
             nest: own_nest,
-            size: 1,
+            size: own_size,
             forced: false,
             partial: false,
             step: self.step,
@@ -362,12 +363,14 @@ impl<'m> Arena<'m> {
             X::Column(_) => Origin::Column(self.infos[id.index()].x_column()),
             _ => Origin::None,
         };
-        let (mut depth, mut nest, mut size, mut origin) = (own_depth, own_nest, 1u32, flat);
+        let (mut depth, mut nest, mut size, mut origin) = (own_depth, own_nest, own_size, flat);
         let mut partial = false;
+        let is_sum = matches!(self.x(id), X::Op2(Op2::Add, ..));
         for (i, a) in operands.into_iter().enumerate() {
             let cost = cost_of(i, self.x(id));
             let child = &self.infos[a.index()];
-            if child.depth + 1 > self.dialect.depth || child.nest + cost > self.dialect.nesting {
+            let long = i == 0 && is_sum && child.size > self.dialect.sum && matches!(child.x, X::Op2(Op2::Add, ..));
+            if long || child.depth + 1 > self.dialect.depth || child.nest + cost > self.dialect.nesting {
                 self.force(a);
             }
             let child = &self.infos[a.index()];

@@ -5,6 +5,7 @@
 //! `power(0, -1)` raise, other arithmetic follows IEEE 754; integers wrap; `CAST` to an integer truncates and raises
 //! beyond 64 bits. sqlparser's recursion limit of 50 lets CASE and parentheses nest 46 deep.
 //! Projections are merged only where that copies nothing that is computed.
+//! Planning takes about 0.4 ms per node of a tree, somewhat more as one long sum.
 
 use crate::dialect::*;
 
@@ -30,6 +31,7 @@ pub static DIALECT: Dialect = Dialect {
     zeros_differ: true,
     nesting: 24,
     depth: 200,
+    sum: 1_000,
     columns: 10_000,
     identifier_bytes: None,
     folds_case: false,

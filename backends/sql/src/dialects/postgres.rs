@@ -30,6 +30,7 @@ pub static DIALECT: Dialect = Dialect {
     zeros_differ: false,
     nesting: 200,
     depth: 400,
+    sum: u32::MAX,
     columns: 1600,
     identifier_bytes: Some(63),
     folds_case: false,

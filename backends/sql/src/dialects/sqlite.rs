@@ -30,6 +30,7 @@ pub static DIALECT: Dialect = Dialect {
     zeros_differ: false,
     nesting: 11,
     depth: 400,
+    sum: u32::MAX,
     columns: 1990,
     identifier_bytes: None,
     folds_case: true,

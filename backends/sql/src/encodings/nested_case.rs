@@ -42,6 +42,8 @@ struct Summary {
 struct Piece {
     operands: Box<[(Id, u32)]>,
     nest: u32,
+    /// Tests in it.
+    size: u32,
     flat: bool,
 }
 
@@ -83,6 +85,11 @@ impl<'m> Ensemble<'m> {
     /// How deep a piece nests.
     pub fn nest(&self, root: u32, output: u32) -> u32 {
         self.pieces.get(&(root, output)).map_or(0, |p| p.nest)
+    }
+
+    /// How many tests a piece has.
+    pub fn size(&self, root: u32, output: u32) -> u32 {
+        self.pieces.get(&(root, output)).map_or(0, |p| p.size)
     }
 
     /// A subtree is the column of that expression.
@@ -214,6 +221,7 @@ impl<'m> Ensemble<'m> {
         let mut counts: HashMap<Id, u32> = HashMap::new();
         let mut stack = vec![root];
         let mut first = true;
+        let mut size = 0u32;
         while let Some(child) = stack.pop() {
             let child = self.resolved(child);
             if let Some(id) = self.cut.get(&(child.bits(), output)).filter(|_| !first) {
@@ -222,6 +230,7 @@ impl<'m> Ensemble<'m> {
             }
             first = false;
             let Some(n) = child.as_node().filter(|n| summary.same[*n].is_none()) else { continue };
+            size = size.saturating_add(1);
             let node = &self.trees.nodes[n];
             let id = match self.features[node.feature as usize] {
                 Feature::Value { id, .. } | Feature::Pick { condition: id, .. } => Some(id),
@@ -234,7 +243,7 @@ impl<'m> Ensemble<'m> {
         operands.sort_unstable();
         let deep = height > limit;
         let nest = if deep { flat.min(limit) } else { height };
-        self.pieces.insert((root.bits(), output), Piece { operands: operands.into(), nest, flat: deep });
+        self.pieces.insert((root.bits(), output), Piece { operands: operands.into(), nest, size, flat: deep });
     }
 }
 

@@ -116,6 +116,13 @@ pub fn add(g: &mut Egraph<'_>, op: Op, attr: Attr, args: &[Id]) -> Option<Id> {
     Some(g.add(Enode::frame(op, attr, args)))
 }
 
+/// Labels a new class by the step of what it stands for.
+pub fn inherit_step(g: &mut Egraph<'_>, new: Id, from: Id) {
+    if g[new].data.step.is_none() {
+        g[new].data.step = g[from].data.step.clone();
+    }
+}
+
 /// The same operator on other operands.
 pub fn add_like(g: &mut Egraph<'_>, node: &Enode, args: &[Id]) -> Option<Id> {
     match &node.head {

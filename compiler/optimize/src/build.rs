@@ -18,7 +18,7 @@ pub fn import(
     leaf: impl Fn(&Node) -> Option<Id>,
 ) -> Option<Vec<Id>> {
     let live = graph.reachable(roots.iter().copied());
-    let mut steps: HashMap<u32, Arc<str>> = HashMap::new();
+    let mut steps: HashMap<Option<u32>, Arc<str>> = HashMap::new();
     let mut ids: Vec<Option<Id>> = vec![None; live.len()];
     for (id, node) in graph.iter().filter(|(id, _)| live[id.index()]) {
         let class = match node.op {
@@ -28,8 +28,8 @@ pub fn import(
                 add_like(g, &Enode::frame(op, node.attr.clone(), &[]), &args?)?
             }
         };
-        if let Some(step) = node.step.filter(|_| g[class].data.step.is_none()) {
-            let path = steps.entry(step).or_insert_with(|| step_path(model, graph, id).into());
+        if g[class].data.step.is_none() && (node.step.is_some() || model.is_some()) {
+            let path = steps.entry(node.step).or_insert_with(|| step_path(model, graph.step_of(id)).into());
             g[class].data.step = Some(path.clone());
         }
         ids[id.index()] = Some(class);
@@ -38,9 +38,8 @@ pub fn import(
 }
 
 /// Steps of a model that is inlined stand under its name.
-fn step_path(model: Option<&str>, graph: &Graph, id: NodeId) -> String {
-    let step = graph.step_of(id).unwrap_or_default();
-    model.map_or_else(|| step.to_owned(), |m| format!("{m}.{step}"))
+fn step_path(model: Option<&str>, step: Option<&str>) -> String {
+    [model, step].into_iter().flatten().collect::<Vec<_>>().join(".")
 }
 
 /// The outputs of a function.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use egg::Id;
 use flock_ir_spec::{Attr, Constant, DType, FrameBuilder, FrameType, Op, Scalar};
 
-use crate::analysis::{add, add_constant, add_like, constant, table};
+use crate::analysis::{add, add_constant, add_like, constant, inherit_step, table};
 use crate::choose::Cheapest;
 use crate::domain::{Domain, Values};
 use crate::encoder::Encoder;
@@ -52,6 +52,7 @@ pub fn prune(g: &mut Egraph<'_>, best: &Cheapest, root: Id, facts: &Facts) -> Op
             Some(constant) => constant,
             None => simpler(g, &node, &new, &args).or_else(|| add_like(g, &node, &new))?,
         };
+        inherit_step(g, pruned, class);
         became.insert(class, pruned);
         known.insert(class, domains);
     }

@@ -230,3 +230,33 @@ fn a_limit_ends_the_search_and_the_result_is_still_sound() {
         assert_eq!(scores(&module, numeric).frames, scores(&done.module, numeric).frames);
     }
 }
+
+/// A function of many small nodes: sums of sums, each used twice, and a wide concat of single columns.
+fn many_nodes(n: usize) -> Verified {
+    let mut b = FunctionBuilder::new("f");
+    let x = b.input("x", FrameType::new(DType::F64, 1)).expect("new");
+    let (mut y, mut parts) = (x, Vec::new());
+    for i in 0..n {
+        let c = b.constant(Frame::row_f64([i as f64 + 0.5]));
+        let product = b.op(Op::Mul, &[y, c]).expect("typed");
+        y = b.op(Op::Add, &[product, y]).expect("typed");
+        parts.extend([y, c]);
+    }
+    let wide = b.op(Op::Concat, &parts).expect("typed");
+    let last = b.op(Op::RowMax, &[wide]).expect("typed");
+    b.output("y", y);
+    b.output("last", last);
+    Verified::new(b.finish().expect("sound")).expect("sound")
+}
+
+#[test]
+fn a_function_of_many_nodes_takes_time_in_proportion() {
+    let module = many_nodes(20_000);
+    let clock = std::time::Instant::now();
+    let done = optimize(&module, &Target::Function("f".into()), &Options::default(), &Estimate)
+        .unwrap_or_else(|e| panic!("{e:?}"));
+    println!("{:?}\n{}", clock.elapsed(), done.report);
+    let x = Frame::new(3, 1, Data::F64(vec![0.25, -0.0, f64::NAN])).expect("three");
+    let run = |m: &Module| eval::call(m, &m.functions[0], 3, &[x.clone()]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(run(&module), run(&done.module));
+}

@@ -7,7 +7,7 @@ use egg::Id;
 use flock_ir_spec::{Attr, ColumnDef, ColumnId, Frame, JoinKind, Op, Scalar};
 
 use super::rules;
-use crate::analysis::{add, add_constant, add_like, table};
+use crate::analysis::{add, add_constant, add_like, inherit_step, table};
 use crate::choose::Cheapest;
 use crate::language::{Egraph, Enode, Head, Leaf};
 
@@ -94,6 +94,7 @@ fn substitute(g: &mut Egraph<'_>, best: &Cheapest, frame: Id, by: &HashMap<Colum
                 add_like(g, &node, &args)?
             }
         };
+        inherit_step(g, new, class);
         became.insert(class, new);
     }
     became.get(&g.find(frame)).copied()

@@ -1,10 +1,10 @@
 //! Columns put together, cut and permuted: the choice of columns moves towards the leaves.
 
 use egg::Id;
-use flock_ir_spec::{Attr, Constant, Frame, Op};
+use flock_ir_spec::{Attr, Constant, Frame, FrameType, Op};
 
 use super::{elementwise, rules};
-use crate::analysis::{add, add_constant, add_like, constant, table};
+use crate::analysis::{add, add_constant, add_like, constant, inherit_step, table};
 use crate::encoder::Encoder;
 use crate::language::{Egraph, Enode};
 use crate::tables::columns_of;
@@ -51,6 +51,12 @@ fn chosen(g: &Egraph<'_>, node: &Enode) -> Option<(Id, Vec<u32>)> {
 
 /// These columns of a frame, in the simplest form.
 pub fn columns(g: &mut Egraph<'_>, x: Id, wanted: &[u32]) -> Option<Id> {
+    let chosen = choose(g, x, wanted)?;
+    inherit_step(g, chosen, x);
+    Some(chosen)
+}
+
+fn choose(g: &mut Egraph<'_>, x: Id, wanted: &[u32]) -> Option<Id> {
     let width = g[x].data.width();
     let (first, len) = (*wanted.first()?, wanted.len() as u32);
     if let Some(t) = table(g, x).filter(|t| t.rows == 1) {
@@ -189,41 +195,83 @@ fn concat_flat(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     add(g, Op::Concat, Attr::None, &flat)
 }
 
-fn concat_joined(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
-    let mut joined: Vec<Id> = Vec::new();
-    for c in &node.children {
-        match joined.last().copied().and_then(|last| neighbours(g, last, *c)) {
-            Some(both) => {
-                joined.pop();
-                joined.push(both);
-            }
-            None => joined.push(*c),
+/// Neighbouring operands of a concat that may be one.
+enum Run {
+    /// Constants of one row.
+    Constants(Vec<Id>),
+    /// Columns of one frame, in every way in which the operands so far are such: frame and columns.
+    Columns(Id, usize, Vec<(Id, Vec<u32>)>),
+}
+
+impl Run {
+    fn start(g: &Egraph<'_>, operand: Id) -> Run {
+        if table(g, operand).is_some_and(|t| t.rows == 1) {
+            return Run::Constants(vec![operand]);
         }
+        Run::Columns(operand, 1, g[operand].nodes.iter().filter_map(|n| chosen(g, n)).collect())
     }
-    match joined.as_slice() {
-        [one] => Some(*one),
-        _ if joined.len() == node.children.len() => None,
-        many => add(g, Op::Concat, Attr::None, many),
+
+    /// Takes the next operand in, or gives it back.
+    fn take(&mut self, g: &Egraph<'_>, operand: Id) -> Result<(), Run> {
+        match (self, Run::start(g, operand)) {
+            (Run::Constants(all), Run::Constants(_)) => all.push(operand),
+            (Run::Columns(_, count, ways), Run::Columns(_, _, next)) => {
+                let mut longer = Vec::new();
+                for (x, columns) in ways.iter() {
+                    let follows = |(y, more): &&(Id, Vec<u32>)| {
+                        g.find(*y) == g.find(*x) && columns.last().map(|l| l + 1) == more.first().copied()
+                    };
+                    let found = next.iter().find(follows);
+                    longer.extend(found.map(|(_, more)| (*x, more)));
+                }
+                if longer.is_empty() {
+                    return Err(Run::Columns(operand, 1, next));
+                }
+                ways.retain(|(x, _)| longer.iter().any(|(y, _)| y == x));
+                for (x, columns) in ways.iter_mut() {
+                    columns.extend(longer.iter().filter(|(y, _)| y == x).flat_map(|(_, more)| more.iter()).copied());
+                }
+                *count += 1;
+            }
+            (_, other) => return Err(other),
+        }
+        Ok(())
+    }
+
+    fn joined(self, g: &mut Egraph<'_>) -> Option<Id> {
+        match self {
+            Run::Constants(all) if all.len() > 1 => {
+                let tables: Option<Vec<&Frame>> = all.iter().map(|c| table(g, *c)).collect();
+                let cells: Vec<(&Frame, usize)> = tables?.iter().flat_map(|t| (0..t.width).map(|j| (*t, j))).collect();
+                let ty = FrameType::new(cells.first()?.0.dtype(), cells.len() as u32);
+                let all = Frame::from_fn(1, ty, |_, j| cells[j].0.get(0, cells[j].1));
+                Some(add_constant(g, all))
+            }
+            Run::Constants(all) => all.first().copied(),
+            Run::Columns(operand, 1, _) => Some(operand),
+            Run::Columns(_, _, ways) => {
+                let (x, all) = ways.first()?;
+                columns(g, *x, all)
+            }
+        }
     }
 }
 
-/// Two operands as one, where they are constants or neighbouring columns.
-fn neighbours(g: &mut Egraph<'_>, a: Id, b: Id) -> Option<Id> {
-    if let (Some(x), Some(y)) = (table(g, a), table(g, b)) {
-        let cell = |j: usize| if j < x.width { x.get(0, j) } else { y.get(0, j - x.width) };
-        let ty = flock_ir_spec::FrameType::new(x.dtype(), (x.width + y.width) as u32);
-        let both = Frame::from_fn(1, ty, |_, j| cell(j));
-        return Some(add_constant(g, both));
+fn concat_joined(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
+    let mut runs: Vec<Run> = Vec::new();
+    for operand in &node.children {
+        let next = match runs.last_mut() {
+            Some(run) => run.take(g, *operand),
+            None => Err(Run::start(g, *operand)),
+        };
+        runs.extend(next.err());
     }
-    let ranges =
-        |g: &Egraph<'_>, c: Id| -> Vec<(Id, Vec<u32>)> { g[c].nodes.iter().filter_map(|n| chosen(g, n)).collect() };
-    let (left, right) = (ranges(g, a), ranges(g, b));
-    for (x, first) in &left {
-        for (_, second) in right.iter().filter(|(y, _)| g.find(*y) == g.find(*x)) {
-            if first.last().map(|l| l + 1) == second.first().copied() {
-                return columns(g, *x, &[first.as_slice(), second.as_slice()].concat());
-            }
-        }
+    if runs.len() == node.children.len() && runs.len() > 1 {
+        return None;
     }
-    None
+    let joined: Option<Vec<Id>> = runs.into_iter().map(|r| r.joined(g)).collect();
+    match joined?.as_slice() {
+        [one] => Some(*one),
+        many => add(g, Op::Concat, Attr::None, many),
+    }
 }

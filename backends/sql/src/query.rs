@@ -151,27 +151,27 @@ impl<'m> Emitter<'m> {
             self.sources.insert(rel, source);
         }
         let source = self.sources[&rel].clone();
-        self.reopen(&source, rel)
+        self.reopen(&source, &[rel])
     }
 
     /// A SELECT over a scan, a join, a union or carried SQL.
     fn base(&mut self, rel: RelId) -> Open<'m> {
         if let Some(source) = self.sources.get(&rel).cloned() {
-            return self.reopen(&source, rel);
+            return self.reopen(&source, &[rel]);
         }
         match self.query.rel(rel) {
             Rel::Join { kind, left, right, on } => self.join(rel, *kind, *left, *right, *on),
             Rel::Union { inputs, columns } => {
                 let source = self.union(inputs, columns);
-                self.reopen(&source, rel)
+                self.reopen(&source, &[rel])
             }
             Rel::Opaque { sql, inputs, columns } => {
                 let source = self.opaque(sql, inputs, columns);
-                self.reopen(&source, rel)
+                self.reopen(&source, &[rel])
             }
             _ => {
                 let source = self.scan(rel);
-                self.reopen(&source, rel)
+                self.reopen(&source, &[rel])
             }
         }
     }
@@ -190,11 +190,12 @@ impl<'m> Emitter<'m> {
         Source { from, columns: columns.iter().map(column).collect() }
     }
 
-    /// An open SELECT over a source.
-    fn reopen(&mut self, source: &Source, rel: RelId) -> Open<'m> {
+    /// An open SELECT over a source with the columns of these relations.
+    fn reopen(&mut self, source: &Source, rels: &[RelId]) -> Open<'m> {
         let mut lower = Lower::new(self.dialect, self.module, Some(self.naming));
         lower.arena.place = (*self.query.name).into();
-        let types: HashMap<ColumnId, ColumnDef> = self.query.columns(rel).into_iter().map(|c| (c.id, c)).collect();
+        let columns = rels.iter().flat_map(|rel| self.query.columns(*rel));
+        let types: HashMap<ColumnId, ColumnDef> = columns.map(|c| (c.id, c)).collect();
         let mut given = HashMap::new();
         for n in &source.columns {
             let Some(def) = types.get(&n.id) else { continue };
@@ -216,13 +217,13 @@ impl<'m> Emitter<'m> {
                     && open.block.keys.is_none()
             }
             Rel::Limit { .. } => open.block.limit.is_none() && open.block.offset == 0,
-            // Rows of an ordered SELECT stay in order where nothing but columns is added.
-            Rel::Project { .. } => !open.closed,
+            // Columns computed of the rows that are left are columns of these rows in the same order.
+            Rel::Project { .. } => !open.block.distinct && open.block.keys.is_none(),
             _ => !open.closed && open.block.order.is_empty(),
         };
         if !ready {
             let source = self.close(open, below);
-            open = self.reopen(&source, below);
+            open = self.reopen(&source, &[below]);
         }
         match rel {
             Rel::Filter { predicate, .. } => {
@@ -323,7 +324,7 @@ impl<'m> Emitter<'m> {
         let keep_right = !matches!(kind, JoinKind::Semi | JoinKind::Anti);
         let both = Source { from: String::new(), columns: l.columns.iter().chain(&r.columns).cloned().collect() };
         // The condition sees both sides, before a side becomes null.
-        let mut open = self.reopen_over(&both, &[left, right]);
+        let mut open = self.reopen(&both, &[left, right]);
         let condition = on.map(|on| open.condition(self.query, on));
         let text = |open: &Open<'m>, id: Id| {
             let names = vec![None; open.lower.arena.len()];
@@ -350,13 +351,11 @@ impl<'m> Emitter<'m> {
         };
         if keep_right {
             let from = format!("{} {word} {} ON {}", l.from, r.from, on_text(&open));
-            return self.reopen(&Source { from, ..both }, rel);
+            return self.reopen(&Source { from, ..both }, &[rel]);
         }
         let exists = format!("{word} (SELECT 1 FROM {} WHERE {})", r.from, on_text(&open));
-        let mut kept = self.reopen(&l, left);
+        let mut kept = self.reopen(&l, &[left]);
         kept.block.conditions.push(exists);
-        // What is substituted into it would change what the condition is about: nothing does, columns are qualified.
-        kept.closed = false;
         kept
     }
 
@@ -370,32 +369,6 @@ impl<'m> Emitter<'m> {
         let alias = literal::identifier(&self.statement.tables.free(&[&wanted]));
         let qualify = |n: &Named| Named { sql: format!("{alias}.{}", n.sql).into(), ..n.clone() };
         Source { from: format!("{} AS {alias}", source.from), columns: source.columns.iter().map(qualify).collect() }
-    }
-
-    /// An open SELECT over columns of several relations.
-    fn reopen_over(&mut self, source: &Source, rels: &[RelId]) -> Open<'m> {
-        let mut open: Option<Open<'m>> = None;
-        for rel in rels {
-            let mut next = self.reopen(source, *rel);
-            match &mut open {
-                None => open = Some(next),
-                Some(whole) => {
-                    let types = self.query.columns(*rel);
-                    for n in source.columns.iter().filter(|n| types.iter().any(|t| t.id == n.id)) {
-                        let Some(def) = types.iter().find(|t| t.id == n.id) else { continue };
-                        let id = whole.lower.arena.column(&n.name, &n.sql);
-                        let cell = if n.raw {
-                            whole.lower.input(&n.name, &n.sql, def.ty)
-                        } else {
-                            whole.lower.column(id, def.ty)
-                        };
-                        whole.given.insert(n.id, Given { id, cell, raw: n.raw });
-                    }
-                    next.given.clear();
-                }
-            }
-        }
-        open.unwrap_or_else(|| self.reopen(source, self.query.root))
     }
 
     fn union(&mut self, inputs: &[RelId], columns: &[ColumnDef]) -> Source {

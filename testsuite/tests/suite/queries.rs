@@ -22,6 +22,11 @@ const QUERIES: &[&str] = &[
     "SELECT f.id, predict_proba(forest, '0') AS p FROM (SELECT * FROM flights WHERE hour >= 20) AS f WHERE f.dep_delay IS NULL OR f.dep_delay > 60 ORDER BY f.id",
     "SELECT id, CASE WHEN predict_proba(late, '1') > 0.5 THEN 'late' ELSE 'on time' END AS word FROM flights WHERE id < 20000 ORDER BY id",
     "WITH scored AS (SELECT id, carrier, predict_proba(late, '1') AS p FROM flights) SELECT id, p FROM scored WHERE p > 0.8 AND carrier = 'EV' ORDER BY id",
+    "SELECT id, p * 100 AS percent FROM (SELECT id, predict_proba(late, '1') AS p FROM flights ORDER BY dep_delay DESC NULLS LAST, id LIMIT 20) AS worst",
+    "SELECT DISTINCT carrier, predict(late) AS late FROM flights WHERE origin = 'JFK' ORDER BY carrier, late",
+    "SELECT a.id, b.n, predict_proba(logistic, '1', a.dep_delay, a.distance, a.hour, a.minute, a.month, a.day, a.sched_dep_time, a.carrier, a.origin, a.dest) AS p FROM flights AS a LEFT JOIN (SELECT dest, count(*) AS n FROM flights GROUP BY dest HAVING count(*) > 20) AS b ON a.dest = b.dest WHERE a.hour = 17 ORDER BY a.id",
+    "SELECT id, predict(late) AS late FROM flights WHERE dest IN (SELECT dest FROM flights WHERE predict_proba(late, '1') > 0.9) AND month = 7 ORDER BY id",
+    "SELECT month, count(*) AS n FROM (SELECT month FROM flights WHERE predict(late) = 1 UNION ALL SELECT month FROM flights WHERE predict(forest) = 1) AS both_ GROUP BY month ORDER BY month",
     "SELECT a.id, predict(linear) AS minutes FROM flights AS a WHERE a.carrier NOT IN ('AA', 'B6', 'DL') AND a.air_time IS NOT NULL ORDER BY a.id DESC LIMIT 100",
 ];
 

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use egg::{Analysis, DidMerge, Id};
-use flock_ir_spec::{Attr, ColumnDef, ConstId, Constant, DType, Frame, FrameType, Function, JoinKind, Op, Pool, Type};
+use flock_ir_spec::{
+    Attr, ColumnDef, ConstId, Constant, DType, Exactness, Frame, FrameType, Function, JoinKind, Op, Pool, Type,
+};
 
 use crate::backward;
 use crate::cost::CostModel;
@@ -55,6 +57,9 @@ pub struct Data {
     pub facts: Option<Arc<Facts>>,
     /// Whether SQL that is not read is in it: such a frame is not moved.
     pub carried: bool,
+    /// Whether a representation of it is only equal up to rounding: what a condition says of its value holds of none
+    /// of them in particular, so that no facts are drawn from it.
+    pub rounded: bool,
     /// The pipeline step that it belongs to.
     pub step: Option<Arc<str>>,
 }
@@ -195,7 +200,8 @@ impl<'a> Analysis<Enode> for Ir<'a> {
         let truth = condition.then(|| Arc::new(backward::truth_of(g, node)));
         let constant = if let (Op::Const, Attr::Const(c)) = (op, node.attr()) { Some(*c) } else { None };
         let carried = op == Op::Opaque || node.children.iter().any(|c| g[*c].data.carried);
-        Data { ty, constant, free, truth, columns: None, facts: None, carried, step: None }
+        let rounded = op.record().exact == Exactness::Reals;
+        Data { ty, constant, free, truth, columns: None, facts: None, carried, rounded, step: None }
     }
 
     fn merge(&mut self, a: &mut Data, b: Data) -> DidMerge {
@@ -230,6 +236,9 @@ impl<'a> Analysis<Enode> for Ir<'a> {
         let carried = a.carried && b.carried;
         note(carried != a.carried, carried != b.carried);
         a.carried = carried;
+        let rounded = a.rounded || b.rounded;
+        note(rounded != a.rounded, rounded != b.rounded);
+        a.rounded = rounded;
         if a.step.is_none() {
             a.step = b.step;
         }
@@ -268,6 +277,7 @@ fn relation(g: &Egraph<'_>, node: &Enode) -> Data {
         columns: Some(columns),
         facts: Some(Arc::new(facts)),
         carried: false,
+        rounded: false,
         step: None,
     }
 }

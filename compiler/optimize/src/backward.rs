@@ -267,7 +267,7 @@ fn constrain(g: &Egraph<'_>, class: Id, column: u32, domain: &Domain, w: &Walk) 
     if domain.is_empty() {
         return Facts::impossible();
     }
-    if domain == full {
+    if domain == full || g[class].data.rounded {
         return Facts::none();
     }
     let nodes = g[class].nodes.iter().take(NODES);

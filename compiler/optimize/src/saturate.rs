@@ -103,7 +103,9 @@ fn pass(g: &mut Egraph<'_>, ready: &mut [Ready], run: &mut Run, context: bool) -
     for r in ready.iter_mut().filter(|r| r.in_context() == context) {
         g.analysis.rule = r.rule.name;
         let fired = apply(g, r);
-        g.rebuild();
+        if !g.clean {
+            g.rebuild();
+        }
         g.analysis.rule = "congruence";
         if fired > 0 {
             *run.fired.entry(r.rule.name).or_default() += fired;

@@ -257,6 +257,7 @@ fn a_function_of_many_nodes_takes_time_in_proportion() {
         .unwrap_or_else(|e| panic!("{e:?}"));
     println!("{:?}\n{}", clock.elapsed(), done.report);
     let x = Frame::new(3, 1, Data::F64(vec![0.25, -0.0, f64::NAN])).expect("three");
-    let run = |m: &Module| eval::call(m, &m.functions[0], 3, &[x.clone()]).unwrap_or_else(|e| panic!("{e}"));
+    let run =
+        |m: &Module| eval::call(m, &m.functions[0], 3, std::slice::from_ref(&x)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(run(&module), run(&done.module));
 }

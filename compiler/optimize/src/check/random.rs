@@ -210,7 +210,7 @@ fn grown(seed: u64) -> Module {
     (0..7).for_each(|_| _ = g.n.below(2));
     g.shared = [g.pick(&FLOATS), g.pick(&FLOATS)];
     let condition = g.condition(3);
-    let (yes, no) = (g.trees(), if seed % 4 == 0 { g.number(3) } else { g.trees() });
+    let (yes, no) = (g.trees(), if seed.is_multiple_of(4) { g.number(3) } else { g.trees() });
     let picked = g.op(Op::Select, &[condition, yes, no]);
     let guarded = g.op(Op::Guard, &[condition, yes]);
     b.output("condition", condition);

@@ -115,7 +115,9 @@ fn comparisons_end_at_the_very_float() {
                 let module = Verified::new(module_for(steps, op, mirrored, t, k, input)).expect("sound");
                 let target = Target::Function("f".into());
                 let done = optimize(&module, &target, &Options::default(), &Estimate).expect("optimised");
-                let run = |m: &Module| eval::call(m, &m.functions[0], rows, &[data.clone()]).expect("values").remove(0);
+                let run = |m: &Module| {
+                    eval::call(m, &m.functions[0], rows, std::slice::from_ref(&data)).expect("values").remove(0)
+                };
                 let difference = difference(&run(&module), &run(&done.module));
                 assert_eq!(difference, None, "{xs:?}\n{}\nbecame\n{}", *module, *done.module);
             }

@@ -237,8 +237,8 @@ mod tests {
     use super::*;
 
     fn roots(rule: &Rule) -> Vec<Op> {
-        let of_pattern = |text: &str| match pattern(text).unwrap().ast.as_ref().last() {
-            Some(ENodeOrVar::ENode(n)) => vec![n.op().unwrap()],
+        let of_pattern = |text: &str| match pattern(text).expect(text).ast.as_ref().last() {
+            Some(ENodeOrVar::ENode(n)) => vec![n.op().expect("a frame")],
             _ => vec![],
         };
         match &rule.action {
@@ -268,14 +268,14 @@ mod tests {
     fn both_sides_of_a_rewrite_parse_and_the_right_side_has_no_open_attribute() {
         for rule in all() {
             let Action::Rewrite { from, to, when } = &rule.action else { continue };
-            let (from, to) = (pattern(from).unwrap(), pattern(to).unwrap());
+            let (from, to) = (pattern(from).expect(from), pattern(to).expect(to));
             assert!(to.vars().iter().all(|v| from.vars().contains(v)), "{}", rule.name);
             let vars: Vec<String> = from.vars().iter().map(ToString::to_string).collect();
             assert!(when.iter().flat_map(|c| c.vars).all(|v| vars.contains(&v.to_string())), "{}", rule.name);
             for node in to.ast.as_ref() {
                 if let ENodeOrVar::ENode(n) = node {
                     assert!(matches!(n.head, crate::language::Head::Frame(_, Some(_))), "{}", rule.name);
-                    assert!(n.op().unwrap().record().accepts_operands(n.len()), "{}", rule.name);
+                    assert!(n.op().expect("a frame").record().accepts_operands(n.len()), "{}", rule.name);
                 }
             }
         }

@@ -322,8 +322,12 @@ impl Lower<'_> {
             let value = self.arena.lit(Lit::of(value, d.dtype));
             arms.push((*condition, value));
         }
-        // Conditions at the end that say what the rest says anyway.
-        while arms.last().is_some_and(|(_, v)| *v == rest) {
+        // Conditions at the end that say what the rest says anyway: NULL equals no key.
+        let default = self.arena.lit(Lit::of(&d.otherwise, d.dtype));
+        let says_default = |l: &Self, (condition, value): &(Id, Id)| {
+            *value == default && (rest == default || d.arms.operand.is_some_and(|o| *l.arena.x(*condition) == X::IsNull(o)))
+        };
+        while arms.last().is_some_and(|arm| says_default(self, arm)) {
             arms.pop();
         }
         let id = self.arena.case(&arms, Some(rest));

@@ -84,7 +84,7 @@ impl Case {
             "onnx" => format!("{stem}.onnx"),
             _ => format!("{stem}.{suffix}.joblib"),
         };
-        with_run.map(|suffix| (suffix.to_owned(), folder.join(file(suffix)))).filter(|(_, p)| p.exists()).collect()
+        with_run.map(|suffix| (suffix.to_owned(), folder.join(file(suffix)))).collect()
     }
 }
 

@@ -78,6 +78,12 @@ impl Error {
     }
 }
 
+/// No build of this version computes on a GPU.
+pub fn no_gpu() -> Error {
+    let message = "GPU kernels are the cargo feature `wgpu`, which this version does not have yet";
+    Error::usage("--engine gpu", message, "use --engine native")
+}
+
 /// One diagnostic as JSON.
 pub fn fault_json(d: &Diagnostic) -> Value {
     json!({ "code": d.code, "place": d.place, "message": d.message, "help": d.help })

@@ -155,7 +155,7 @@ pub fn read(source: &Source, fields: &[Field]) -> Result<Vec<RecordBatch>> {
 }
 
 /// Rows of a file that are read at a time.
-const BATCH_ROWS: usize = 16_384;
+pub(crate) const BATCH_ROWS: usize = 16_384;
 
 fn of_kind(kind: FlockKind) -> DType {
     match kind {

@@ -51,6 +51,8 @@ pub struct Prepared {
 /// Reads the query, its models and the columns of its tables.
 pub fn prepare(request: &Request<'_>) -> Result<Prepared> {
     let sql = text(request.sql)?;
+    named_once("--model", request.models)?;
+    named_once("--table", request.tables)?;
     let mut faults_found = Vec::new();
     let mut models = Vec::new();
     let mut catalog = Catalog::new();
@@ -84,6 +86,13 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared> {
     Ok(Prepared { sql, lifted: Verified::new(module)?, models })
 }
 
+fn named_once(flag: &str, pairs: &[(String, PathBuf)]) -> Result<()> {
+    match pairs.iter().enumerate().find(|(i, (name, _))| pairs[..*i].iter().any(|(other, _)| other == name)) {
+        Some((_, (name, _))) => Err(Error::usage(flag, format!("`{name}` is given twice"), "give each name once")),
+        None => Ok(()),
+    }
+}
+
 fn text(sql: &str) -> Result<String> {
     let path = Path::new(sql);
     if path.extension().is_some_and(|e| e == "sql") || path.is_file() {
@@ -107,7 +116,9 @@ fn nan_free(source: &Source, sql: &str, dialect: Option<&str>) -> Result<impl Fn
         named.map(|f| flock_core::Field { name: f.name().clone(), kind: FlockKind::F64, nullable: true }).collect();
     let mut free = vec![dialect.is_none(); fields.len()];
     if dialect.is_none() && !fields.is_empty() {
-        for batch in frames::read(source, &fields)? {
+        let bound = source.bind(&fields, &flock_engine::Keep::Nothing).map_err(faults)?;
+        for rows in bound.rows(frames::BATCH_ROWS) {
+            let batch = rows.map_err(|e| faults(e.into()))?.inputs;
             for (free, column) in free.iter_mut().zip(batch.columns()) {
                 let column = flock_engine::canonical(column, FlockKind::F64).map_err(|e| faults(e.into()))?;
                 *free &= !column.as_primitive::<Float64Type>().iter().flatten().any(f64::is_nan);
@@ -163,7 +174,7 @@ pub fn run(prepared: &Prepared, request: &Request<'_>) -> Result<run::Done> {
     }
     match request.engine {
         Engine::Sql | Engine::Auto | Engine::Native => {}
-        Engine::Gpu => return Err(Error::feature("wgpu", "--engine gpu")),
+        Engine::Gpu => return Err(crate::error::no_gpu()),
         Engine::Reference => {
             let help = "use auto, native or sql";
             return Err(Error::usage("--engine reference", "queries run in the embedded SQL engine", help));

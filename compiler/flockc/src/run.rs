@@ -72,7 +72,7 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, rows: u64) -> Result<Choice> 
     let asked = "asked for".to_owned();
     match engine {
         Engine::Reference => return chosen(score::reference(pipeline)?, "reference", asked),
-        Engine::Gpu => return Err(Error::feature("wgpu", "--engine gpu")),
+        Engine::Gpu => return Err(crate::error::no_gpu()),
         Engine::Sql => return Err(Error::usage("--engine sql", "no scorer of batches", "use `flockc run`")),
         Engine::Native | Engine::Auto => {}
     }

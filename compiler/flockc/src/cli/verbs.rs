@@ -82,21 +82,32 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
         };
         compile::sql(&pipeline, &options)?
     };
-    match &a.output_file {
-        Some(path) => write_whole(path, text.as_bytes()).map(|()| ExitCode::SUCCESS),
-        None => print(&text),
-    }
+    emit(a.output_file.as_deref(), &text)
 }
 
-/// Writes a file that appears whole or not at all.
+/// Writes a file that appears whole or not at all; a link's target is what is written, and what is no file (a pipe, a
+/// terminal) is written to as it is.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
+        let target = match path.canonicalize() {
+            Ok(found) if !found.is_file() => return std::fs::write(path, bytes),
+            Ok(found) => found,
+            Err(_) => path.to_path_buf(),
+        };
+        let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().permissions(permissions()).tempfile_in(folder)?;
         file.write_all(bytes)?;
-        file.persist(path).map_err(|e| e.error)
+        file.persist(&target).map(drop).map_err(|e| e.error)
     };
-    write().map(drop).map_err(|e| Error::io(path, &e))
+    write().map_err(|e| Error::io(path, &e))
+}
+
+/// To the file, or to standard output.
+fn emit(out: Option<&Path>, text: &str) -> Result<ExitCode> {
+    match out {
+        Some(path) => write_whole(path, text.as_bytes()).map(|()| ExitCode::SUCCESS),
+        None => print(text),
+    }
 }
 
 /// As an ordinary new file has them; temporary files are private otherwise.
@@ -172,7 +183,7 @@ fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
     }
     let prepared = query::prepare(&query_request(a))?;
     if let Some(name) = a.to.as_ref().and(a.dialect.as_deref()) {
-        return print(&query::to_sql(&prepared, name)?);
+        return emit(a.output_file.as_deref(), &query::to_sql(&prepared, name)?);
     }
     let done = query::run(&prepared, &query_request(a))?;
     finish(&done, json)?;
@@ -182,7 +193,10 @@ fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
 /// A pipeline's file, or a query.
 fn explain_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
     let path = Path::new(&a.sql);
-    let is_pipeline = path.is_file() && path.extension().is_none_or(|e| e != "sql");
+    if !path.exists() && !a.sql.contains(char::is_whitespace) {
+        return Err(Error::io(path, &std::io::ErrorKind::NotFound.into()));
+    }
+    let is_pipeline = path.is_file() && std::fs::read(path).is_ok_and(|bytes| artefact::sniff(&bytes).is_some());
     let explained = if is_pipeline {
         explain::pipeline(&artefact::load(path, &LoadOptions::default())?)?
     } else {

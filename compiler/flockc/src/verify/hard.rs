@@ -266,7 +266,7 @@ impl Crossings {
         let mut tests: Vec<(usize, usize)> = tests
             .into_iter()
             .filter_map(|((feature, _), node)| Some((node, reach.single(x, feature)?)))
-            .filter(|(_, param)| function.params[*param].ty.dtype.is_float())
+            .filter(|(_, param)| function.params[*param].ty.dtype.is_number())
             .collect();
         if tests.len() > MOST_THRESHOLDS {
             let step = tests.len().div_ceil(MOST_THRESHOLDS);

@@ -71,6 +71,11 @@ fn engine(name: &str, pipeline: &Pipeline) -> Result<Answer> {
     Ok(Box::new(move |b| score::batch(&*scorer, b)))
 }
 
+/// Whether an engine is not in this build, or says by name what of the pipeline it cannot take. Every other fault is one.
+fn cannot_take(e: &Error) -> bool {
+    matches!(e, Error::Usage(_)) || e.faults().iter().all(|f| f.code == "flock::emit::unsupported")
+}
+
 /// Compares the engines. An engine that was asked for by name must be able to take the pipeline.
 pub fn verify(
     pipeline: &Pipeline,
@@ -85,7 +90,7 @@ pub fn verify(
     for name in names {
         match engine(&name, pipeline) {
             Ok(answer) => able.push((name, answer)),
-            Err(e) if asked => return Err(e),
+            Err(e) if asked || !cannot_take(&e) => return Err(e),
             Err(e) => absent.push((name, e.faults().iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; "))),
         }
     }
@@ -260,7 +265,9 @@ fn read(path: &Path, scorer: &dyn score::Scorer) -> Result<Vec<RecordBatch>> {
 fn read_outputs(path: &Path, scorer: &dyn score::Scorer) -> Result<RecordBatch> {
     let batches = read_columns(path, scorer.outputs())?;
     let fault = |m: String| Error::one(Diagnostic::new("flock::verify::expected", path.display().to_string(), m));
-    let schema = batches.first().map(RecordBatch::schema).ok_or_else(|| fault("no rows".into()))?;
+    let field = |f: &Field| ArrowField::new(&f.name, flock_engine::data_type(f.kind), true);
+    let empty = || Arc::new(Schema::new(scorer.outputs().iter().map(field).collect::<Vec<_>>()));
+    let schema = batches.first().map_or_else(empty, RecordBatch::schema);
     arrow::compute::concat_batches(&schema, &batches).map_err(|e| fault(e.to_string()))
 }
 

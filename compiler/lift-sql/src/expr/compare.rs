@@ -173,7 +173,7 @@ impl Lifter<'_> {
         let below = self.compare(at, Op::Le, x, high)?;
         let (above, below) = (self.settle(above)?, self.settle(below)?);
         let both = self.op(Op::And, &[above, below])?;
-        Ok(if negated { self.op(Op::Not, &[both])? } else { both }.into())
+        Ok(if negated { self.not(both)? } else { both }.into())
     }
 
     /// `x [NOT] IN (…)`: the literals are one set, other items are compared one by one.

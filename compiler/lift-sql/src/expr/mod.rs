@@ -254,7 +254,7 @@ impl Lifter<'_> {
         match op {
             UnaryOperator::Not => {
                 let x = self.condition(expr, scope)?;
-                Ok(self.op(Op::Not, &[x])?.into())
+                Ok(self.not(x)?.into())
             }
             UnaryOperator::Minus => {
                 let x = self.expr(expr, scope)?;
@@ -266,6 +266,53 @@ impl Lifter<'_> {
             }
             _ => Err(self.unsupported(e, format!("the operator `{op}`"))),
         }
+    }
+
+    /// The negation, as near to the comparisons as it can be: databases and the optimizer see through `x <= 30`, not through
+    /// `NOT x > 30`.
+    pub(crate) fn not(&mut self, x: NodeId) -> Lifted<NodeId> {
+        let node = self.graph.node(x).clone();
+        let float = node.args.first().and_then(|a| self.graph.frame_type(*a)).is_some_and(|t| t.dtype.is_float());
+        let against_constant = node.args.get(1).is_some_and(|b| self.graph.node(*b).op == Op::Const);
+        let flipped = match node.op {
+            Op::Not => return Ok(node.args[0]),
+            Op::And | Op::Or => {
+                if let Some(below) = self.not_above(&node.args) {
+                    return below;
+                }
+                let parts = node.args.iter().map(|a| self.not(*a)).collect::<Lifted<Vec<NodeId>>>()?;
+                return self.op(if node.op == Op::And { Op::Or } else { Op::And }, &parts);
+            }
+            // NaN differs from everything, so these two are each other's negation for floats as well.
+            Op::Eq => Op::Ne,
+            Op::Ne => Op::Eq,
+            Op::Lt => Op::Ge,
+            Op::Le => Op::Gt,
+            Op::Gt if !float => Op::Le,
+            Op::Ge if !float => Op::Lt,
+            _ => return self.op(Op::Not, &[x]),
+        };
+        if !float || matches!(flipped, Op::Eq | Op::Ne) {
+            return self.op(flipped, &node.args);
+        }
+        if !against_constant {
+            return self.op(Op::Not, &[x]);
+        }
+        let (above, nan) = (self.op(flipped, &node.args)?, self.op(Op::IsNan, &node.args[..1])?);
+        self.op(Op::Or, &[above, nan])
+    }
+
+    /// `x > c OR x is NaN`, as a comparison with a constant is lifted: its negation is `x <= c`.
+    fn not_above(&mut self, args: &[NodeId]) -> Option<Lifted<NodeId>> {
+        let [above, nan] = args else { return None };
+        let (above, nan) = (self.graph.node(*above).clone(), self.graph.node(*nan).clone());
+        let below = match above.op {
+            Op::Gt => Op::Le,
+            Op::Ge => Op::Lt,
+            _ => return None,
+        };
+        let same = nan.op == Op::IsNan && nan.args.first() == above.args.first();
+        same.then(|| self.op(below, &above.args))
     }
 
     fn null_test(&mut self, x: &Expr, scope: &Scope<'_>, negated: bool) -> Lifted<Value> {

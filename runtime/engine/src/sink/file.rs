@@ -75,7 +75,13 @@ impl FileSink {
         if path.is_dir() {
             return Err(EngineError::file(path, &"is a folder"));
         }
-        Ok(FileSink { path: path.into(), kind: OutputKind::of(path)?, open: None })
+        let kind = OutputKind::of(path)?;
+        // A link stays one: what it names is written. What is no file cannot appear whole.
+        let target = path.canonicalize().unwrap_or_else(|_| path.into());
+        if target.exists() && !target.is_file() {
+            return Err(EngineError::file(path, &"is no file"));
+        }
+        Ok(FileSink { path: target, kind, open: None })
     }
 
     fn failed(&self, e: impl std::fmt::Display) -> EngineError {

@@ -165,6 +165,8 @@ pub struct Info {
     pub partial: bool,
     /// Index into [`Arena::steps`].
     pub step: u32,
+    /// It is never a column of a stage: an aggregate, or what is cheaper written again.
+    pub inline: bool,
     /// What to call it.
     pub hint: Option<Rc<str>>,
     /// The one source column that it depends on; None where there are none or several.
@@ -273,6 +275,12 @@ impl<'m> Arena<'m> {
         id
     }
 
+    /// Says that it is written wherever it is used.
+    pub fn inline(&mut self, id: Id) -> Id {
+        self.infos[id.index()].inline = true;
+        id
+    }
+
     /// Says that its conditions guard what it holds.
     pub fn total(&mut self, id: Id) -> Id {
         self.infos[id.index()].partial = false;
@@ -345,6 +353,7 @@ impl<'m> Arena<'m> {
             size: own_size,
             forced: false,
             partial: false,
+            inline: false,
             step: self.step,
             hint: None,
             origin: Origin::None,

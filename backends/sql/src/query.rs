@@ -438,7 +438,7 @@ impl<'m> Open<'m> {
                 _ => None,
             };
             let value = passed.unwrap_or_else(|| match cells[node.index()].first() {
-                Some(cell) => (self.lower.output(cell), false),
+                Some(cell) => (self.lower.raw(cell).id, false),
                 None => (self.lower.arena.refuse("query", "a value has no column"), false),
             });
             values.insert(*node, value);
@@ -484,11 +484,15 @@ impl<'m> Open<'m> {
 /// An aggregate function of an expression.
 fn call(arena: &mut Arena<'_>, a: &Aggregate, arg: Option<(Id, Option<DType>)>) -> Id {
     let distinct = if a.distinct { "DISTINCT " } else { "" };
-    let Some((id, dtype)) = arg else { return arena.add(X::Template("count(*)".into(), Box::new([]))) };
+    let Some((id, dtype)) = arg else {
+        let count = arena.add(X::Template("count(*)".into(), Box::new([])));
+        return arena.inline(count);
+    };
     // The mean of integers is a float in the IR; databases have integers or decimals for it.
     let mean = a.kind == AggregateKind::Avg && dtype == Some(DType::I64);
     let id = if mean { arena.add(X::Cast(Cast::Double, id)) } else { id };
-    arena.add(X::Template(format!("{}({distinct}{{0}})", a.kind.name()).into(), Box::new([id])))
+    let aggregate = arena.add(X::Template(format!("{}({distinct}{{0}})", a.kind.name()).into(), Box::new([id])));
+    arena.inline(aggregate)
 }
 
 /// A template of carried SQL with texts in the place of `{i}`.

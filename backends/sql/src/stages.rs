@@ -171,7 +171,10 @@ fn named(arena: &Arena<'_>, roots: &[Id]) -> Vec<bool> {
             X::IsNull(_) | X::IsNotNull(_) => true,
             _ => false,
         };
-        let again = test || (repeatable(arena, id) && used <= 3) || matches!(arena.x(id), X::Lit(_) | X::Refused(_));
+        let again = test
+            || arena.info(id).inline
+            || (repeatable(arena, id) && used <= 3)
+            || matches!(arena.x(id), X::Lit(_) | X::Refused(_));
         let guarded = arena.info(id).partial && !always[i];
         named[i] = arena.info(id).forced || (used > 1 && !again && !guarded);
         let each = if named[i] { 1 } else { used };

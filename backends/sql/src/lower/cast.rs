@@ -79,7 +79,7 @@ impl Lower<'_> {
 
     /// Rounding to float32 by doubles alone, for a dialect without the type. Adding and subtracting 1.5 · 2^29 · 2^e,
     /// where 2^e is the binade of x, leaves 24 bits, ties to even; 2^e is had by rounding x to one bit, and
-    /// below the least normal float32 it is that.
+    /// below the least normal float32 it is that. The sign of a zero is lost, as it is in a table of SQLite.
     fn rounded_by_hand(&mut self, v: Val) -> Id {
         let x = v.id;
         self.arena.force(x);
@@ -87,27 +87,27 @@ impl Lower<'_> {
         let t = self.arena.op2(Op2::Mul, x, splitter);
         let rest = self.arena.op2(Op2::Sub, t, x);
         let bit = self.arena.op2(Op2::Sub, t, rest);
-        self.arena.force(bit);
         let size = self.arena.call("abs", &[x]);
         let bit_size = self.arena.call("abs", &[bit]);
         let above = self.arena.op2(Op2::Gt, bit_size, size);
         let halved = self.arena.op2(Op2::Mul, bit, half);
         let binade = self.arena.case(&[(above, halved)], Some(bit));
-        let shift = self.arena.f64(1.5 * 2f64.powi(29));
+        let shift = self.arena.f64(1.5 * 29f64.exp2());
         let shifted = self.arena.op2(Op2::Mul, binade, shift);
-        let least = self.arena.f64(2f64.powi(-126));
-        let (small, of_least) = (self.arena.op2(Op2::Lt, size, least), self.arena.f64(1.5 * 2f64.powi(-97)));
+        let (least, of_least) = (self.arena.f64((-126f64).exp2()), self.arena.f64(1.5 * (-97f64).exp2()));
+        let small = self.arena.op2(Op2::Lt, size, least);
         let magic = self.arena.case(&[(small, of_least)], Some(shifted));
-        self.arena.force(magic);
         let sum = self.arena.op2(Op2::Add, x, magic);
         let rounded = self.arena.op2(Op2::Sub, sum, magic);
+        // A stage for each of these would cost more than to compute them again.
+        [t, bit, size, bit_size, magic].into_iter().for_each(|id| _ = self.arena.inline(id));
+        if !v.range.beyond_f32() && !v.range.infinite() {
+            return rounded;
+        }
         let (beyond, infinity) = (self.arena.f64(BEYOND_F32), self.arena.f64(f64::INFINITY));
         let fits = self.arena.op2(Op2::Lt, size, beyond);
         let infinite = self.arena.op2(Op2::Mul, x, infinity);
-        let id = self.arena.case(&[(fits, rounded)], Some(infinite));
-        self.arena.force(id);
-        [bit, magic].into_iter().for_each(|id| self.arena.hint(id, "float32"));
-        id
+        self.arena.case(&[(fits, rounded)], Some(infinite))
     }
 
     /// A value in another dtype.

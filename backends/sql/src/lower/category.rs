@@ -325,7 +325,8 @@ impl Lower<'_> {
         // Conditions at the end that say what the rest says anyway: NULL equals no key.
         let default = self.arena.lit(Lit::of(&d.otherwise, d.dtype));
         let says_default = |l: &Self, (condition, value): &(Id, Id)| {
-            *value == default && (rest == default || d.arms.operand.is_some_and(|o| *l.arena.x(*condition) == X::IsNull(o)))
+            *value == default
+                && (rest == default || d.arms.operand.is_some_and(|o| *l.arena.x(*condition) == X::IsNull(o)))
         };
         while arms.last().is_some_and(|arm| says_default(self, arm)) {
             arms.pop();

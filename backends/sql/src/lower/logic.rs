@@ -136,7 +136,10 @@ impl Lower<'_> {
         // NaN, where it is the greatest value, fails these by itself.
         let safe = self.dialect().nan == Nan::Greatest
             && matches!(rule, Rule::Cmp(Test::Lt | Test::Le | Test::Eq, _) | Rule::Within(..));
-        let column = matches!(self.arena.x(v.id), X::Column(_));
+        let column = match self.arena.x(v.id) {
+            X::Cast(_, inner) => matches!(self.arena.x(*inner), X::Column(_)),
+            x => matches!(x, X::Column(_)),
+        };
         let v = if v.nan && !safe && !column { self.clean(v) } else { v };
         let id = match rule {
             Rule::Always => self.arena.add(X::IsNotNull(v.id)),
@@ -203,13 +206,38 @@ impl Lower<'_> {
                 *v = self.definite(*v);
             }
         }
-        let ids: Vec<Id> = vals.iter().map(|v| v.id).collect();
+        let mut ids: Vec<Id> = vals.iter().map(|v| v.id).collect();
+        if !and {
+            self.nan_above(&mut ids);
+        }
         let id = if and { self.arena.and(&ids) } else { self.arena.or(&ids) };
         if let X::Lit(Lit::Bool(b)) = self.arena.x(id) {
             return Cell::Const(Scalar::Bool(*b), DType::Bool);
         }
         let (null, miss) = (vals.iter().any(|v| v.null), vals.iter().any(|v| v.miss));
         Cell::Val(Val { null, miss, ..self.plain(id, DType::Bool) })
+    }
+
+    /// `x > c AND x < NaN OR x = NaN` is `x > c` where NaN is the greatest number.
+    fn nan_above(&mut self, ids: &mut Vec<Id>) {
+        let with_nan = |l: &Self, op: Op2, id: Id| match l.arena.x(id) {
+            X::Op2(o, x, nan) if *o == op && *l.arena.x(*nan) == X::Lit(Lit::Nan) => Some(*x),
+            _ => None,
+        };
+        let above = |l: &Self, id: Id| {
+            let X::And(both) = l.arena.x(id) else { return None };
+            let [test, number] = **both else { return None };
+            let x = with_nan(l, Op2::Lt, number)?;
+            matches!(l.arena.x(test), X::Op2(Op2::Gt | Op2::Ge, y, _) if *y == x).then_some((test, x))
+        };
+        for i in 0..ids.len() {
+            let Some((test, x)) = above(self, ids[i]) else { continue };
+            if let Some(nan) = (0..ids.len()).find(|j| with_nan(self, Op2::Eq, ids[*j]) == Some(x)) {
+                ids[i] = test;
+                ids.remove(nan);
+                return self.nan_above(ids);
+            }
+        }
     }
 
     fn not(&mut self, a: &Cell) -> Cell {
@@ -226,6 +254,8 @@ impl Lower<'_> {
                     X::IsNull(a) => X::IsNotNull(*a),
                     X::IsNotNull(a) => X::IsNull(*a),
                     X::Lit(Lit::Bool(b)) => X::Lit(Lit::Bool(!b)),
+                    X::Op2(Op2::Eq, a, b) => X::Op2(Op2::Ne, *a, *b),
+                    X::Op2(Op2::Ne, a, b) => X::Op2(Op2::Eq, *a, *b),
                     X::IsTrue(a) => X::IsNotTrue(*a),
                     X::IsNotTrue(a) => X::IsTrue(*a),
                     _ => X::Not(v.id),

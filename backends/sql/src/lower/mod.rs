@@ -163,14 +163,11 @@ impl<'m> Lower<'m> {
     pub fn column(&mut self, id: Id, ty: FrameType) -> Cell {
         let float = ty.dtype.is_float();
         Cell::Val(Val {
-            id,
-            dtype: ty.dtype,
             null: ty.nullable,
             miss: float && !ty.nullable,
             nan: float && self.dialect().has_nan(),
             wide: ty.dtype == DType::F32,
-            loose: false,
-            range: Range::ALL,
+            ..self.plain(id, ty.dtype)
         })
     }
 
@@ -227,9 +224,10 @@ impl<'m> Lower<'m> {
             }
             (Op::Call, Attr::Call { function, output, .. }) => self.call(node, function, output, args),
             (Op::Opaque, Attr::Opaque { sql, ty }) => {
-                let ids: Vec<Id> = args.iter().filter_map(|a| a.first().cloned()).map(|c| self.raw(c)).collect();
+                let ids: Vec<Id> = args.iter().filter_map(|a| a.first()).map(|c| self.raw(c).id).collect();
                 let id = self.arena.add(X::Template(sql.clone(), ids.into()));
-                vec![self.column(id, *ty)]
+                let nan = ty.dtype.is_float() && self.dialect().has_nan();
+                vec![Cell::Val(Val { null: ty.nullable, nan, ..self.plain(id, ty.dtype) })]
             }
             (Op::Linear, _) => self.linear(graph, node, args),
             (Op::Lookup, _) => self.lookup(graph, node, args),
@@ -254,11 +252,11 @@ impl<'m> Lower<'m> {
         }
     }
 
-    /// A value as text for SQL that is carried: as the relation has it.
-    fn raw(&mut self, cell: Cell) -> Id {
-        let v = self.val(&cell);
-        self.arena.force(v.id);
-        v.id
+    /// A value for SQL that is carried, which knows the dialect's own NaN and types.
+    pub fn raw(&mut self, cell: &Cell) -> Val {
+        let v = self.val(cell);
+        let id = self.output(cell);
+        self.native(Val { id, ..v })
     }
 
     fn call(&mut self, node: &Node, function: &str, output: &str, args: &[Rc<[Cell]>]) -> Vec<Cell> {
@@ -266,9 +264,10 @@ impl<'m> Lower<'m> {
         if let Some(naming) = self.naming {
             let name: Rc<str> = naming(function, output).into();
             let cells: Vec<Cell> = args.iter().flat_map(|a| a.iter().cloned()).collect();
-            let ids: Vec<Id> = cells.iter().map(|c| self.output(c)).collect();
+            let ids: Vec<Id> = cells.iter().map(|c| self.raw(c).id).collect();
             let id = self.arena.add(X::Udf(name.as_ref().into(), ids.into()));
-            return vec![self.column(id, ty.nullable())];
+            let nan = ty.dtype.is_float() && self.dialect().has_nan();
+            return vec![Cell::Val(Val { null: true, nan, ..self.plain(id, ty.dtype) })];
         }
         let module = self.module;
         let found = module.function(function).and_then(|f| Some((f, f.output(output)?)));

@@ -102,6 +102,7 @@ impl<'m> Lower<'m> {
                 Some(s) if real || (bounded && !rounds) => Val { id: self.arena.op2(Op2::Add, s.id, term.id), ..s },
                 Some(s) => {
                     let added = self.float_op(Op::Add, s, term);
+                    let added = Val { range: if bounded { range } else { added.range }, ..added };
                     let added = if rounds { self.narrow(Val { wide: true, ..added }) } else { added };
                     Val { dtype: DType::F64, ..added }
                 }
@@ -121,7 +122,7 @@ impl<'m> Lower<'m> {
 }
 
 /// Trees whose sum is rounded to float32 by hand, one stage or more each.
-const MANY_ROUNDINGS: usize = 64;
+const MANY_ROUNDINGS: usize = 200;
 
 fn leaf_range(trees: &TreeEnsemble) -> Range {
     trees.values.iter().map(|v| Range::point(*v)).reduce(Range::union).unwrap_or(Range::point(0.0))

@@ -118,22 +118,22 @@ impl Lower<'_> {
             (a, b) if a == b => v,
             (DType::F64, DType::F32) => Val { wide: true, ..same },
             (DType::F32, DType::F64) => Val { dtype: to, ..self.narrow(v) },
-            (DType::Bool, DType::I64) => self.from_bool(v, to, Lit::I64(1), Lit::I64(0)),
-            (DType::Bool, DType::Str) => self.from_bool(v, to, Lit::Str("True".into()), Lit::Str("False".into())),
+            (DType::Bool, DType::I64) => self.of_bool(v, to, Lit::I64(1), Lit::I64(0)),
+            (DType::Bool, DType::Str) => self.of_bool(v, to, Lit::Str("True".into()), Lit::Str("False".into())),
             (DType::Bool, _) if !v.null => {
                 let float = |x: f64| if to == DType::F32 { Scalar::F32(x as f32) } else { Scalar::F64(x) };
                 let pick = super::Pick { condition: v.id, yes: float(1.0), no: float(0.0), dtype: to, of: None };
                 return Cell::Pick(pick);
             }
-            (DType::Bool, _) => self.from_bool(v, to, Lit::F64(1f64.to_bits()), Lit::F64(0)),
+            (DType::Bool, _) => self.of_bool(v, to, Lit::F64(1f64.to_bits()), Lit::F64(0)),
             (DType::I64, DType::F64) => {
                 let id = self.arena.add(X::Cast(Cast::Double, v.id));
                 Val { id, range: Range { tiny: 1.0, ..Range::between(-TWO_63, TWO_63) }, ..same }
             }
             (DType::I64, DType::F32) => self.integer_to_f32(same),
             (DType::I64, DType::Str) => Val { id: self.arena.add(X::Cast(Cast::Text, v.id)), ..same },
-            (_, DType::I64) => self.to_integer(v),
-            (_, DType::Bool) => return self.to_bool(v),
+            (_, DType::I64) => self.integer_of(v),
+            (_, DType::Bool) => return self.bool_of(v),
             (_, _) => {
                 let id = self.arena.refuse("cast", format!("from {} to {to}", v.dtype));
                 self.plain(id, to)
@@ -141,7 +141,7 @@ impl Lower<'_> {
         })
     }
 
-    fn from_bool(&mut self, v: Val, to: DType, yes: Lit, no: Lit) -> Val {
+    fn of_bool(&mut self, v: Val, to: DType, yes: Lit, no: Lit) -> Val {
         let (yes, no) = (self.arena.lit(yes), self.arena.lit(no));
         let id = if v.null {
             let not = self.arena.add(X::Not(v.id));
@@ -179,7 +179,7 @@ impl Lower<'_> {
     }
 
     /// Towards zero; NULL where there is no such integer.
-    fn to_integer(&mut self, v: Val) -> Val {
+    fn integer_of(&mut self, v: Val) -> Val {
         let v = self.narrow(v);
         let v = self.clean(v);
         let inner = match self.dialect().integer_cast {
@@ -196,7 +196,7 @@ impl Lower<'_> {
     }
 
     /// True where it is not 0, NaN among that.
-    fn to_bool(&mut self, v: Val) -> Cell {
+    fn bool_of(&mut self, v: Val) -> Cell {
         let zero = if v.dtype == DType::I64 { Scalar::I64(0) } else { Scalar::F64(0.0) };
         let zero = Cell::Const(zero, v.dtype);
         self.compare(flock_ir_spec::Op::Ne, &Cell::Val(v), &zero)

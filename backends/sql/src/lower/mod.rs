@@ -236,8 +236,8 @@ impl<'m> Lower<'m> {
             (Op::Sum | Op::RowMin | Op::RowMax | Op::ArgMax | Op::Softmax | Op::Normalize, _) => {
                 self.reduce(node, &args[0])
             }
-            (Op::All, _) => vec![self.logic(&args[0].to_vec(), true)],
-            (Op::Any, _) => vec![self.logic(&args[0].to_vec(), false)],
+            (Op::All, _) => vec![self.logic(&args[0], true)],
+            (Op::Any, _) => vec![self.logic(&args[0], false)],
             (Op::InSet | Op::IndexOf | Op::Bucketize, _) => self.by_constant(graph, node, args),
             _ => {
                 let width = out.width as usize;

@@ -83,10 +83,10 @@ fn rounding(f: &Function) -> Vec<String> {
                 | Op::ArgMax
                 | Op::IndexOf
         );
-        if let (true, Some(step)) = (routes, &inherited) {
-            if !found.contains(step) {
-                found.push(step.clone());
-            }
+        if let (true, Some(step)) = (routes, &inherited)
+            && !found.contains(step)
+        {
+            found.push(step.clone());
         }
         let own =
             (node.op.record().exact == Exactness::Reals).then(|| f.graph.step_of(id).unwrap_or("(result)").to_owned());

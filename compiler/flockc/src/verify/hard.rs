@@ -195,7 +195,7 @@ impl Reach {
                 }
                 _ => {
                     let column = |j: usize| {
-                        let args = (0..node.args.len()).map(|i| arg(i));
+                        let args = (0..node.args.len()).map(arg);
                         let read = args.filter_map(|a| if a.len() == 1 { a.first() } else { a.get(j) });
                         read.copied().fold(Depends::Nothing, Depends::join)
                     };
@@ -364,7 +364,7 @@ fn combine(
         let (own, value) = all[row / 2];
         if own == p {
             special[p][value].clone()
-        } else if row % 2 == 0 {
+        } else if row.is_multiple_of(2) {
             base[p].clone()
         } else {
             mixed(&special[p], row, p).unwrap_or_else(|| base[p].clone())

@@ -147,8 +147,6 @@ fn costly(arena: &Arena<'_>, id: Id) -> bool {
 fn repeatable(arena: &Arena<'_>, id: Id) -> bool {
     match arena.x(id) {
         X::Column(_) | X::Lit(_) | X::Refused(_) => true,
-        X::Cast(_, a) => matches!(arena.x(*a), X::Column(_)),
-        X::Bytewise(a) => arena.info(*a).size == 2,
         X::Call("abs", args) => args.iter().all(|a| arena.info(*a).size == 1),
         X::IsNull(a) | X::IsNotNull(a) | X::Neg(a) => arena.info(*a).size == 1,
         _ => false,

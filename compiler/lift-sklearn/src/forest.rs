@@ -130,7 +130,8 @@ pub(crate) fn classifier(
         start += labels.len();
         let deciding = cx.pick(deciding, &positions)?;
         let label = cx.label_of_greatest(&labels, deciding)?;
-        classes.push(Classes { label, probabilities: cx.pick(probabilities, &positions)?, labels });
+        let probabilities = cx.pick(probabilities, &positions)?;
+        classes.push(Classes::new(labels, label).with_probabilities(probabilities));
     }
     Ok(Prediction::Classes(classes))
 }

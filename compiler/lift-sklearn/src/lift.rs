@@ -36,6 +36,8 @@ pub enum Lifted {
     Columns(Columns),
     /// A prediction.
     Prediction(Prediction),
+    /// Either: a class that predicts as a last step, and transforms before another.
+    Both(Prediction, Columns),
 }
 
 /// What the caller decides.
@@ -211,7 +213,7 @@ impl Lift {
     pub fn transformer(&mut self, name: &str, view: &View<'_>, input: Columns, width_after: usize) -> Columns {
         let lifted = self.in_step(name, |cx| cx.estimator(view, input));
         match lifted {
-            Ok(Lifted::Columns(columns)) => columns,
+            Ok(Lifted::Columns(columns) | Lifted::Both(_, columns)) => columns,
             Ok(Lifted::Prediction(_)) => {
                 self.report(view.unsupported(format!("{} predicts, and cannot be a transformer", view.kind())));
                 Columns::unknown(width_after.min(MAX_INPUTS))

@@ -8,20 +8,87 @@ use crate::read::view::View;
 
 /// A prediction.
 pub enum Prediction {
-    /// Numbers, one column per target.
+    /// Numbers, one column per target; the label of a clusterer.
     Numbers(NodeId),
-    /// A label and probabilities per target.
+    /// What a classifier gives per target.
     Classes(Vec<Classes>),
+    /// An outlier detector's label (1 or −1) and its `decision_function`.
+    Outliers {
+        /// 1 for an inlier, −1 for an outlier; i64.
+        label: NodeId,
+        /// `decision_function`.
+        score: NodeId,
+    },
 }
 
-/// One target of a classifier.
+/// One target of a classifier. It carries all that its methods give, since an estimator around it may ask for any of
+/// them; what nobody asks for is a dead node.
 pub struct Classes {
     /// The labels.
     pub labels: Labels,
-    /// The predicted label.
+    /// The predicted label (`predict`).
     pub label: NodeId,
-    /// A column per class.
-    pub probabilities: NodeId,
+    /// A column per class (`predict_proba`), where the class has that method.
+    pub probabilities: Option<NodeId>,
+    /// `decision_function`, where the class has that method.
+    pub decision: Option<Decision>,
+}
+
+/// What a `decision_function` gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision {
+    /// One column for two classes, else one per class or per pair of classes.
+    pub scores: NodeId,
+    /// Whether there is a column per pair (0 against 1, 0 against 2, …, 1 against 2, …).
+    pub pairwise: bool,
+}
+
+impl Classes {
+    /// A label without probabilities or scores.
+    pub fn new(labels: Labels, label: NodeId) -> Classes {
+        Classes { labels, label, probabilities: None, decision: None }
+    }
+
+    /// With `predict_proba`.
+    #[must_use]
+    pub fn with_probabilities(self, probabilities: NodeId) -> Classes {
+        Classes { probabilities: Some(probabilities), ..self }
+    }
+
+    /// With a `decision_function` of one column for two classes, else one per class.
+    #[must_use]
+    pub fn with_decision(self, scores: NodeId) -> Classes {
+        Classes { decision: Some(Decision { scores, pairwise: false }), ..self }
+    }
+
+    /// As the only target.
+    pub fn alone(self) -> Prediction {
+        Prediction::Classes(vec![self])
+    }
+
+    /// The columns of the output; `suffix` is `_<target>` where there are several targets.
+    fn columns(&self, cx: &mut Lift, suffix: &str) -> Res<Vec<(String, NodeId)>> {
+        let mut named = vec![(format!("prediction{suffix}"), self.label)];
+        let texts = &self.labels.texts;
+        if let Some(probabilities) = self.probabilities {
+            for (k, text) in texts.iter().enumerate() {
+                named.push((format!("probability{suffix}_{text}"), cx.pick(probabilities, &[k])?));
+            }
+        } else if let Some(Decision { scores, pairwise }) = self.decision {
+            let names: Vec<String> = match (cx.width(scores), pairwise) {
+                (1, _) => vec![format!("score{suffix}")],
+                (_, false) => texts.iter().map(|text| format!("score{suffix}_{text}")).collect(),
+                (_, true) => {
+                    let pairs = texts.iter().enumerate().flat_map(|(i, a)| texts[i + 1..].iter().map(move |b| (a, b)));
+                    pairs.map(|(a, b)| format!("score{suffix}_{a}_{b}")).collect()
+                }
+            };
+            for (k, name) in names.into_iter().enumerate() {
+                named.push((name, cx.pick(scores, &[k])?));
+            }
+        }
+        Ok(named)
+    }
 }
 
 type Res<T> = Result<T, Diagnostic>;
@@ -57,19 +124,19 @@ impl Lift {
 
     pub(crate) fn outputs(&mut self, lifted: Lifted, root: &View<'_>) -> Res<()> {
         let named = match lifted {
-            Lifted::Prediction(Prediction::Numbers(node)) => self.numbered("prediction", node)?,
-            Lifted::Prediction(Prediction::Classes(targets)) => {
-                let several = targets.len() > 1;
-                let mut named = Vec::new();
-                for (t, target) in targets.into_iter().enumerate() {
-                    let suffix = if several { format!("_{t}") } else { String::new() };
-                    named.push((format!("prediction{suffix}"), target.label));
-                    for (k, text) in target.labels.texts.iter().enumerate() {
-                        named.push((format!("probability{suffix}_{text}"), self.pick(target.probabilities, &[k])?));
+            Lifted::Prediction(p) | Lifted::Both(p, _) => match p {
+                Prediction::Numbers(node) => self.numbered("prediction", node)?,
+                Prediction::Outliers { label, score } => vec![("prediction".into(), label), ("score".into(), score)],
+                Prediction::Classes(targets) => {
+                    let several = targets.len() > 1;
+                    let mut named = Vec::new();
+                    for (t, target) in targets.iter().enumerate() {
+                        let suffix = if several { format!("_{t}") } else { String::new() };
+                        named.extend(target.columns(self, &suffix)?);
                     }
+                    named
                 }
-                named
-            }
+            },
             Lifted::Columns(columns) => {
                 if columns.is_unknown() {
                     return Ok(());

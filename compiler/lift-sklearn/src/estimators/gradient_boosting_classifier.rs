@@ -12,7 +12,7 @@ use crate::boosting;
 use crate::columns::Columns;
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted, Lifter};
-use crate::prediction::{Classes, Prediction};
+use crate::prediction::Classes;
 use crate::read::view::View;
 use crate::trees::pairwise_sum;
 use crate::version::Version;
@@ -43,7 +43,8 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
             (cx.label_of_greatest(&labels, deciding)?, probabilities)
         }
     };
-    Ok(Lifted::Prediction(Prediction::Classes(vec![Classes { labels, label, probabilities }])))
+    let classes = Classes::new(labels, label).with_probabilities(probabilities).with_decision(scores);
+    Ok(Lifted::Prediction(classes.alone()))
 }
 
 fn two(

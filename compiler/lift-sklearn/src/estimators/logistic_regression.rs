@@ -11,7 +11,7 @@ use super::linear_regression::decision;
 use crate::columns::Columns;
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted, Lifter};
-use crate::prediction::{Classes, Prediction};
+use crate::prediction::Classes;
 use crate::read::view::View;
 use crate::version::Version;
 
@@ -53,7 +53,8 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
         }
         (false, _) => cx.op(Op::Softmax, &[scores])?,
     };
-    Ok(Lifted::Prediction(Prediction::Classes(vec![Classes { labels, label, probabilities }])))
+    let classes = Classes::new(labels, label).with_probabilities(probabilities).with_decision(scores);
+    Ok(Lifted::Prediction(classes.alone()))
 }
 
 /// Whether probabilities are logistic, class by class (`predict_proba` of each version).

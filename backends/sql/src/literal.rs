@@ -75,11 +75,10 @@ fn near(decimal: &str, x: f64) -> bool {
     let (digits, exponent) = decimal.split_once('e').unwrap_or((decimal, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = if fraction == "0" { "" } else { fraction };
-    let mut d = 0u128;
-    for digit in whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit) {
-        d = d * 10 + u128::from(digit - b'0');
-    }
-    if fraction.len() + whole.len() > 18 && d >= 10u128.pow(16) {
+    let digits = whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit);
+    let d = digits.fold(0u128, |d, digit| d * 10 + u128::from(digit - b'0'));
+    // These are 17 digits already.
+    if d >= 10u128.pow(16) {
         return true;
     }
     let Ok(exponent) = exponent.parse::<i32>() else { return false };

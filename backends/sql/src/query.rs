@@ -98,7 +98,7 @@ pub fn emit_query<'m>(
         Emitter { module, query: found, dialect, identifiers, naming, statement, sources, uses, faults: Vec::new() };
     let text = e.whole();
     e.faults.append(&mut e.statement.faults);
-    if e.faults.is_empty() { Ok(e.statement.finish(&text)) } else { Err(e.faults) }
+    if e.faults.is_empty() { Ok(text) } else { Err(e.faults) }
 }
 
 impl<'m> Emitter<'m> {
@@ -107,7 +107,7 @@ impl<'m> Emitter<'m> {
         let columns = self.query.columns(self.query.root);
         open.block.items = columns.iter().filter_map(|c| Some((open.result(c.id)?, c.name.to_string()))).collect();
         self.faults.extend(reached_refusals(&open.lower.arena, &open.block));
-        self.statement.select(&open.lower.arena, &open.block, 0)
+        self.statement.finish(&open.lower.arena, &open.block)
     }
 
     /// The relation as a SELECT that can grow. Chains of relations are followed by iteration, not recursion: only joins
@@ -297,9 +297,8 @@ impl<'m> Emitter<'m> {
         }
         open.block.items = items;
         self.faults.extend(reached_refusals(&open.lower.arena, &open.block));
-        let text = self.statement.select(&open.lower.arena, &open.block, 2);
         let quoted = literal::identifier(&name);
-        self.statement.add(quoted.clone(), text);
+        self.statement.cte(&open.lower.arena, &open.block, &quoted);
         Source { from: quoted, columns }
     }
 
@@ -386,7 +385,7 @@ impl<'m> Emitter<'m> {
         };
         let text: Vec<String> = inputs.iter().zip(&sources).map(part).collect();
         let name = literal::identifier(&self.statement.tables.free(&["union"]));
-        self.statement.add(name.clone(), text.join("\n    UNION ALL\n    "));
+        self.statement.add(&name, &text.join("\n    UNION ALL\n    "));
         let raw = |id: usize| sources.iter().any(|s| s.columns.get(id).is_some_and(|n| n.raw));
         let column = |(j, (c, n)): (usize, (&ColumnDef, &String))| Named {
             id: c.id,
@@ -409,7 +408,7 @@ impl<'m> Emitter<'m> {
         let own: Vec<String> = columns.iter().map(|c| names.free(&[&c.name])).collect();
         let name = literal::identifier(&self.statement.tables.free(&["carried"]));
         let list: Vec<String> = own.iter().map(|n| literal::identifier(n)).collect();
-        self.statement.add(format!("{name} ({})", list.join(", ")), text);
+        self.statement.add(&format!("{name} ({})", list.join(", ")), &text);
         let column = |(c, n): (&ColumnDef, &String)| Named {
             id: c.id,
             sql: literal::identifier(n).into(),

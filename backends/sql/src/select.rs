@@ -58,10 +58,10 @@ pub fn emit_function(module: &Verified, function: &str, options: &SelectOptions)
     options.table.iter().for_each(|t| tables.take(t));
     tables.take("t");
     let mut statement = Statement::new(tables);
-    let select = statement.select(&lower.arena, &block, 0);
+    let text = statement.finish(&lower.arena, &block);
     let mut faults = reached_refusals(&lower.arena, &block);
     faults.append(&mut statement.faults);
-    if faults.is_empty() { Ok(statement.finish(&select)) } else { Err(faults) }
+    if faults.is_empty() { Ok(text) } else { Err(faults) }
 }
 
 pub(crate) fn unsupported(place: &str, what: &str, reason: &str) -> Unsupported {

@@ -40,9 +40,9 @@ pub struct Order {
     pub nulls_first: bool,
 }
 
-/// The CTEs so far.
+/// The text so far: CTEs, each written where it stays, since a statement is larger than the model that it comes from.
 pub struct Statement {
-    ctes: Vec<(String, String, bool)>,
+    text: String,
     pub tables: Names,
     /// What is too much for the dialect.
     pub faults: Vec<Unsupported>,
@@ -50,16 +50,47 @@ pub struct Statement {
 
 impl Statement {
     pub fn new(tables: Names) -> Statement {
-        Statement { ctes: Vec::new(), tables, faults: Vec::new() }
+        Statement { text: String::new(), tables, faults: Vec::new() }
     }
 
     /// Adds a CTE of that quoted name.
-    pub fn add(&mut self, name: String, select: String) {
-        self.ctes.push((name, select, false));
+    pub fn add(&mut self, name: &str, select: &str) {
+        self.begin(name, false);
+        self.text.push_str(select);
+        self.end();
     }
 
-    /// The SELECT of a block, its lines that far to the right; its stages are added.
-    pub fn select(&mut self, arena: &Arena<'_>, block: &Block, base: usize) -> String {
+    fn begin(&mut self, name: &str, materialized: bool) {
+        self.text.push_str(if self.text.is_empty() { "WITH\n  " } else { ",\n  " });
+        let _ = write!(self.text, "{name} AS {}(", if materialized { "MATERIALIZED " } else { "" });
+        line(&mut self.text, CTE);
+    }
+
+    fn end(&mut self) {
+        self.text.push_str("\n  )");
+    }
+
+    /// Adds a block as a CTE of that quoted name, its stages before it.
+    pub fn cte(&mut self, arena: &Arena<'_>, block: &Block, name: &str) {
+        let (plan, source) = self.stages(arena, block);
+        self.begin(name, false);
+        self.last(arena, block, &plan, &source, CTE);
+        self.end();
+    }
+
+    /// The whole statement: what was added and, last, that block.
+    pub fn finish(&mut self, arena: &Arena<'_>, block: &Block) -> String {
+        let (plan, source) = self.stages(arena, block);
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.last(arena, block, &plan, &source, 0);
+        self.text.push('\n');
+        std::mem::take(&mut self.text)
+    }
+
+    /// Adds the stages of a block; gives what its last SELECT reads from.
+    fn stages(&mut self, arena: &Arena<'_>, block: &Block) -> (Plan, String) {
         let roots: Vec<Id> = block.items.iter().map(|(id, _)| *id).chain(block.order.iter().map(|o| o.key)).collect();
         let beside = match (block.star, arena.dialect.star) {
             (false, _) => Beside::Nothing,
@@ -69,27 +100,28 @@ impl Statement {
         let plan = stages::plan(arena, &roots, &block.filters, &mut self.tables, beside);
         let mut source = block.from.clone();
         for (s, stage) in plan.stages.iter().enumerate() {
-            let text = self.stage(arena, block, &plan, s, &source);
-            let fenced = stage.fenced && arena.dialect.fence == Fence::Materialized;
-            self.ctes.push((stage.name.clone(), text, fenced));
-            source = stage.name.clone();
+            self.begin(&stage.name, stage.fenced && arena.dialect.fence == Fence::Materialized);
+            self.stage(arena, block, &plan, s, &source);
+            self.end();
+            source.clone_from(&stage.name);
         }
-        self.last(arena, block, &plan, &source, base)
+        (plan, source)
     }
 
-    fn stage(&mut self, arena: &Arena<'_>, block: &Block, plan: &Plan, s: usize, source: &str) -> String {
+    fn stage(&mut self, arena: &Arena<'_>, block: &Block, plan: &Plan, s: usize, source: &str) {
         let stage = &plan.stages[s];
         let printer = Printer { arena, names: if s == 0 { &plan.names } else { &plan.inner } };
-        let mut out = String::from("SELECT");
+        let out = &mut self.text;
+        out.push_str("SELECT");
         let mut items = Items { base: CTE, first: true };
         if block.star {
-            items.add(&mut out, &row(arena, s));
+            items.add(out, &row(arena, s));
         }
         let by_star = block.star && arena.dialect.star == Star::Exclude;
         for id in stage.passes.iter().filter(|_| !by_star) {
-            items.add(&mut out, "");
+            items.add(out, "");
             let start = out.len();
-            printer.expr(&mut out, *id, 0, CTE + 1);
+            printer.expr(out, *id, 0, CTE + 1);
             let name = plan.inner[id.index()].as_deref().unwrap_or_default();
             if out[start..] != *name {
                 let _ = write!(out, " AS {name}");
@@ -101,34 +133,34 @@ impl Statement {
             let of = arena.info(*id).step;
             let comment = (several && of != step).then(|| comment(&arena.steps[of as usize])).flatten();
             step = of;
-            items.add_after(&mut out, comment.as_deref(), "");
-            printer.definition(&mut out, *id, 0, CTE + 1);
+            items.add_after(out, comment.as_deref(), "");
+            printer.definition(out, *id, 0, CTE + 1);
             let _ = write!(out, " AS {}", plan.names[id.index()].as_deref().unwrap_or_default());
         }
-        self.check_width(arena, stage.passes.len() + stage.computes.len());
-        line(&mut out, CTE);
+        line(out, CTE);
         let _ = write!(out, "FROM {source}");
         let conditions: &[String] = if s == 0 { &block.conditions } else { &[] };
-        filters(&mut out, &printer, &stage.filters, conditions, CTE);
+        filters(out, &printer, &stage.filters, conditions, CTE);
         if stage.fenced && arena.dialect.fence == Fence::OffsetZero {
-            line(&mut out, CTE);
+            line(out, CTE);
             out.push_str("OFFSET 0");
         }
-        out
+        self.check_width(arena, stage.passes.len() + stage.computes.len());
     }
 
-    fn last(&mut self, arena: &Arena<'_>, block: &Block, plan: &Plan, source: &str, base: usize) -> String {
+    fn last(&mut self, arena: &Arena<'_>, block: &Block, plan: &Plan, source: &str, base: usize) {
         let staged = !plan.stages.is_empty();
         let printer = Printer { arena, names: if staged { &plan.inner } else { &plan.names } };
-        let mut out = String::from(if block.distinct { "SELECT DISTINCT" } else { "SELECT" });
+        let out = &mut self.text;
+        out.push_str(if block.distinct { "SELECT DISTINCT" } else { "SELECT" });
         let mut items = Items { base, first: true };
         if block.star {
-            items.add(&mut out, &star(arena, plan));
+            items.add(out, &star(arena, plan));
         }
         for (id, name) in &block.items {
-            items.add(&mut out, "");
+            items.add(out, "");
             let start = out.len();
-            printer.expr(&mut out, *id, 0, base + 1);
+            printer.expr(out, *id, 0, base + 1);
             let name = literal::identifier(name);
             if out[start..] != name {
                 let _ = write!(out, " AS {name}");
@@ -137,44 +169,21 @@ impl Statement {
         if items.first {
             out.push_str(" 1");
         }
-        self.check_width(arena, block.items.len());
-        line(&mut out, base);
+        line(out, base);
         if block.star && arena.dialect.star == Star::RowId && staged {
             let row = literal::identifier(ROW);
             let _ = write!(out, "FROM {} JOIN {source} ON {source}.{row} = \"t\"._rowid_", block.from);
         } else {
             let _ = write!(out, "FROM {source}");
         }
-        filters(&mut out, &printer, &plan.filters, if staged { &[] } else { &block.conditions }, base);
+        filters(out, &printer, &plan.filters, if staged { &[] } else { &block.conditions }, base);
         if let Some(keys) = block.keys.filter(|k| *k > 0) {
             let ordinals: Vec<String> = (1..=keys).map(|i| i.to_string()).collect();
-            line(&mut out, base);
+            line(out, base);
             let _ = write!(out, "GROUP BY {}", ordinals.join(", "));
         }
-        self.tail(&mut out, &printer, block, base);
-        out
-    }
-
-    fn tail(&self, out: &mut String, printer: &Printer<'_, '_>, block: &Block, base: usize) {
-        for (i, order) in block.order.iter().enumerate() {
-            if i == 0 {
-                line(out, base);
-            }
-            out.push_str(if i == 0 { "ORDER BY " } else { ", " });
-            printer.expr(out, order.key, 1, 1);
-            out.push_str(if order.descending { " DESC" } else { "" });
-            out.push_str(if order.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
-        }
-        let limit = match (block.limit, block.offset) {
-            (None, 0) => return,
-            (Some(n), 0) => format!("LIMIT {n}"),
-            (Some(n), offset) => format!("LIMIT {n} OFFSET {offset}"),
-            // SQLite knows OFFSET after LIMIT only.
-            (None, offset) if printer.arena.dialect.fence == Fence::Materialized => format!("LIMIT -1 OFFSET {offset}"),
-            (None, offset) => format!("OFFSET {offset}"),
-        };
-        line(out, base);
-        out.push_str(&limit);
+        tail(out, &printer, block, base);
+        self.check_width(arena, block.items.len());
     }
 
     fn check_width(&mut self, arena: &Arena<'_>, columns: usize) {
@@ -186,27 +195,6 @@ impl Statement {
                 reason: format!("a SELECT has at most {most} columns in {}", arena.dialect.name),
             });
         }
-    }
-
-    /// The whole statement.
-    pub fn finish(self, select: &str) -> String {
-        let size: usize = self.ctes.iter().map(|(_, s, _)| s.len() + 64).sum();
-        let any = !self.ctes.is_empty();
-        let mut out = String::with_capacity(size + select.len() + 16);
-        // Each text is freed when it is copied: statements are larger than the models that they come from.
-        for (i, (name, text, fenced)) in self.ctes.into_iter().enumerate() {
-            out.push_str(if i == 0 { "WITH\n  " } else { ",\n  " });
-            let _ = write!(out, "{name} AS {}(", if fenced { "MATERIALIZED " } else { "" });
-            line(&mut out, CTE);
-            out.push_str(&text);
-            out.push_str("\n  )");
-        }
-        if any {
-            out.push('\n');
-        }
-        out.push_str(select);
-        out.push('\n');
-        out
     }
 }
 
@@ -284,4 +272,27 @@ fn filters(out: &mut String, printer: &Printer<'_, '_>, filters: &[Id], conditio
         next(out);
         out.push_str(c);
     }
+}
+
+/// ORDER BY and LIMIT.
+fn tail(out: &mut String, printer: &Printer<'_, '_>, block: &Block, base: usize) {
+    for (i, order) in block.order.iter().enumerate() {
+        if i == 0 {
+            line(out, base);
+        }
+        out.push_str(if i == 0 { "ORDER BY " } else { ", " });
+        printer.expr(out, order.key, 1, 1);
+        out.push_str(if order.descending { " DESC" } else { "" });
+        out.push_str(if order.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+    }
+    let limit = match (block.limit, block.offset) {
+        (None, 0) => return,
+        (Some(n), 0) => format!("LIMIT {n}"),
+        (Some(n), offset) => format!("LIMIT {n} OFFSET {offset}"),
+        // SQLite knows OFFSET after LIMIT only.
+        (None, offset) if printer.arena.dialect.fence == Fence::Materialized => format!("LIMIT -1 OFFSET {offset}"),
+        (None, offset) => format!("OFFSET {offset}"),
+    };
+    line(out, base);
+    out.push_str(&limit);
 }

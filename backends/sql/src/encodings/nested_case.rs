@@ -51,6 +51,8 @@ struct Piece {
 pub struct Ensemble<'m> {
     pub trees: &'m TreeEnsemble,
     pub features: Vec<Feature>,
+    /// Where each node sends rows.
+    ways: Vec<Way>,
     summaries: HashMap<u32, Summary>,
     pieces: HashMap<(u32, u32), Piece>,
     cut: HashMap<(u32, u32), Id>,
@@ -58,7 +60,8 @@ pub struct Ensemble<'m> {
     lessened: HashMap<(usize, u32), u32>,
 }
 
-/// Where a node sends a row.
+/// Where a node sends its rows.
+#[derive(Clone, Copy)]
 enum Way {
     Left,
     Right,
@@ -67,14 +70,17 @@ enum Way {
 
 impl<'m> Ensemble<'m> {
     pub fn new(trees: &'m TreeEnsemble, features: Vec<Feature>) -> Ensemble<'m> {
-        Ensemble {
+        let mut ensemble = Ensemble {
             trees,
             features,
+            ways: Vec::new(),
             summaries: HashMap::new(),
             pieces: HashMap::new(),
             cut: HashMap::new(),
             lessened: HashMap::new(),
-        }
+        };
+        ensemble.ways = trees.nodes.iter().map(|n| ensemble.way(n)).collect();
+        ensemble
     }
 
     /// The expressions that a piece reads, with how often.
@@ -135,7 +141,7 @@ impl<'m> Ensemble<'m> {
     fn resolved(&self, mut child: Child) -> Child {
         while let Some(n) = child.as_node() {
             let node = &self.trees.nodes[n];
-            child = match self.way(node) {
+            child = match self.ways[n] {
                 Way::Left => node.left,
                 Way::Right => node.right,
                 Way::Test => return child,
@@ -162,7 +168,7 @@ impl<'m> Ensemble<'m> {
                 (None, None) => (None, 0, 0),
             };
             let (left, right) = (of(&s, node.left), of(&s, node.right));
-            (s.same[i], s.height[i], s.flat[i]) = match self.way(node) {
+            (s.same[i], s.height[i], s.flat[i]) = match self.ways[i] {
                 Way::Left => left,
                 Way::Right => right,
                 Way::Test if left.0.is_some() && left.0 == right.0 => left,

@@ -147,6 +147,8 @@ fn costly(arena: &Arena<'_>, id: Id) -> bool {
 fn repeatable(arena: &Arena<'_>, id: Id) -> bool {
     match arena.x(id) {
         X::Column(_) | X::Lit(_) | X::Refused(_) => true,
+        X::Cast(_, a) => matches!(arena.x(*a), X::Column(_)),
+        X::Bytewise(a) => arena.info(*a).size == 2,
         X::Call("abs", args) => args.iter().all(|a| arena.info(*a).size == 1),
         X::IsNull(a) | X::IsNotNull(a) | X::Neg(a) => arena.info(*a).size == 1,
         _ => false,
@@ -250,7 +252,11 @@ fn wanted(arena: &Arena<'_>, id: Id, prefix: &str) -> Vec<String> {
     let step = last_part(&arena.steps[info.step as usize]);
     let base = match (&info.hint, info.origin) {
         (Some(hint), _) => hint.to_string(),
-        (None, Origin::Column(c)) => arena.columns[c as usize].name.to_string(),
+        (None, Origin::Column(c)) => match arena.x(id) {
+            // What is no longer the column must not be called like it.
+            X::Call(f @ ("abs" | "exp" | "ln" | "sqrt"), _) => format!("{f}_{}", arena.columns[c as usize].name),
+            _ => arena.columns[c as usize].name.to_string(),
+        },
         (None, _) if !step.is_empty() => step.to_owned(),
         (None, _) => "value".to_owned(),
     };

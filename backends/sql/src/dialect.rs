@@ -146,6 +146,8 @@ pub struct Dialect {
     pub folds_case: bool,
     /// What unquoted names become.
     pub stored: Stored,
+    /// Whether FULL JOIN takes conditions of an equality between its sides alone (and others beside it, or a constant).
+    pub full_join_by_equality: bool,
     /// What holds a stage together.
     pub fence: Fence,
     /// How `*` passes through.

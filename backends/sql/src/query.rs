@@ -13,7 +13,7 @@ use flock_ir_spec::{
 };
 
 use crate::dialect::{Dialect, Identifiers};
-use crate::expr::{Arena, Cast, Id, X};
+use crate::expr::{Arena, Cast, Id, Op2, X};
 use crate::literal;
 use crate::lower::{Cell, Inputs, Lower, Naming};
 use crate::print::Printer;
@@ -335,6 +335,11 @@ impl<'m> Emitter<'m> {
         if let Some(c) = condition {
             let probe = Block { filters: vec![c], ..Block::default() };
             self.faults.extend(reached_refusals(&open.lower.arena, &probe));
+            if kind == JoinKind::Full && self.dialect.full_join_by_equality && !joins_sides(&open.lower.arena, c, &l) {
+                let reason =
+                    "FULL JOIN needs a condition that says that something of one side equals something of the other";
+                self.faults.push(unsupported(&self.query.name, "full join", reason));
+            }
         }
         let word = match kind {
             JoinKind::Inner | JoinKind::Cross => {
@@ -477,6 +482,31 @@ impl<'m> Open<'m> {
         // Sorting is stable: what was ordered before decides between equals.
         order.append(&mut self.block.order);
         self.block.order = order;
+    }
+}
+
+/// Whether a conjunct of a condition is an equality with one side's columns alone on the left and the other's on the right,
+/// or the condition reads no column. `left` is one side.
+fn joins_sides(arena: &Arena<'_>, condition: Id, left: &Source) -> bool {
+    // Which sides an expression reads: bit 0 for the left one, bit 1 for the other.
+    let sides = |root: Id| {
+        let (mut found, mut stack) = (0u8, vec![root]);
+        while let Some(id) = stack.pop() {
+            if let X::Column(c) = arena.x(id) {
+                let sql = &arena.columns[*c as usize].sql;
+                found |= if left.columns.iter().any(|n| n.sql == *sql) { 1 } else { 2 };
+            }
+            arena.operands(id, |a, _| stack.push(a));
+        }
+        found
+    };
+    let equality = |id: &Id| match arena.x(*id) {
+        X::Op2(Op2::Eq, a, b) => sides(*a) ^ sides(*b) == 3 && sides(*a) != 0 && sides(*b) != 0,
+        _ => false,
+    };
+    match arena.x(condition) {
+        X::And(all) => all.iter().any(equality),
+        _ => equality(&condition) || sides(condition) == 0,
     }
 }
 

@@ -36,6 +36,7 @@ pub static DIALECT: Dialect = Dialect {
     identifier_bytes: None,
     folds_case: false,
     stored: Stored::Lower,
+    full_join_by_equality: false,
     fence: Fence::None,
     star: Star::Exclude,
     case_ns: [60.0, 170.0, 280.0],

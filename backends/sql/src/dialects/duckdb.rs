@@ -35,6 +35,7 @@ pub static DIALECT: Dialect = Dialect {
     identifier_bytes: None,
     folds_case: true,
     stored: Stored::AsWritten,
+    full_join_by_equality: false,
     fence: Fence::None,
     star: Star::Exclude,
     case_ns: [25.0, 70.0, 110.0],

@@ -5,6 +5,8 @@
 //! to 0, division by 0, `exp(±1000)`, `ln(0)`, `sqrt(-1)`, `power(0, -1)` and casts out of range end the statement;
 //! operands that are infinite or NaN do not. CASE nests more than 1500 deep, a target list has 1664 entries, names are
 //! cut at 63 bytes. Subqueries are pulled up and their expressions copied into every use, unless they end in OFFSET.
+//! FULL JOIN: "only supported with merge-joinable or hash-joinable join conditions", an equality of both sides or a
+//! constant (`optimizer/path/joinpath.c`, `select_mergejoin_clauses`).
 
 use crate::dialect::*;
 
@@ -35,6 +37,7 @@ pub static DIALECT: Dialect = Dialect {
     identifier_bytes: Some(63),
     folds_case: false,
     stored: Stored::Lower,
+    full_join_by_equality: true,
     fence: Fence::OffsetZero,
     star: Star::Row,
     case_ns: [40.0, 65.0, 145.0],

@@ -5,6 +5,7 @@
 //! has at most 2000 columns, `max` 126 operands. 3.40 reads decimals through an 80-bit float and rounds twice.
 //! A subquery is flattened into its user unless it is `AS MATERIALIZED` (3.35 and later). A cast keeps the column's
 //! collation, so BINARY is named. Names that differ in ASCII case alone are one name.
+//! RIGHT and FULL JOIN are there since 3.39.
 
 use crate::dialect::*;
 
@@ -35,6 +36,7 @@ pub static DIALECT: Dialect = Dialect {
     identifier_bytes: None,
     folds_case: true,
     stored: Stored::AsWritten,
+    full_join_by_equality: false,
     fence: Fence::Materialized,
     star: Star::RowId,
     case_ns: [77.0, 108.0, 116.0],

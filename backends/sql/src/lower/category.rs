@@ -47,8 +47,8 @@ impl Lower<'_> {
 
     fn in_set(&mut self, cell: &Cell, row: &[Scalar]) -> Cell {
         let v = self.val(cell);
+        // NaN of the dialect equals no key by itself, so that NULL keeps its one meaning and NOT can tell them apart.
         let v = self.narrow(v);
-        let v = self.clean(v);
         let set: Rc<[Lit]> =
             row.iter().filter(|x| !number(x).is_some_and(f64::is_nan)).map(|x| key(x, v.dtype)).collect();
         let id = match (set.is_empty(), v.null) {

@@ -3,11 +3,12 @@
 use flock_api::Unsupported;
 use flock_ir_spec::{Function, NodeId, Verified};
 
-use crate::dialect::{Dialect, Identifiers};
+use crate::dialect::{Dialect, Identifiers, Star};
 use crate::expr::{Arena, Id, X};
+use crate::literal;
 use crate::lower::{Inputs, Lower, parameters};
-use crate::stages::Names;
-use crate::statement::{Block, Statement};
+use crate::stages::{BESIDE_STAR, Names};
+use crate::statement::{Block, ROW, Statement};
 
 /// What a SELECT is written for.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ pub struct SelectOptions {
     pub dialect: &'static Dialect,
     /// The table, part by part: `schema`, `table`.
     pub table: Vec<String>,
-    /// Columns of the table to pass through, before the outputs; `*` for all of them.
+    /// Columns of the table to pass through, before the outputs; `*` for all of them. Beside `*` the names that begin
+    /// with `flock.` are the statement's own, since the table's names are not known.
     pub keep: Vec<String>,
     /// In which case names are written.
     pub identifiers: Identifiers,
@@ -73,7 +75,8 @@ fn block(lower: &mut Lower<'_>, options: &SelectOptions) -> Block {
     let identifier = |name: &str| options.dialect.identifier(name, options.identifiers);
     let table: Vec<String> = options.table.iter().map(|t| identifier(t)).collect();
     let star = options.keep.iter().any(|k| k == "*");
-    let from = if star { format!("{} AS \"t\"", table.join(".")) } else { table.join(".") };
+    let alias = if options.dialect.star == Star::Row { ROW } else { "t" };
+    let from = if star { format!("{} AS {}", table.join("."), literal::identifier(alias)) } else { table.join(".") };
     let mut block = Block { from, star, ..Block::default() };
     // `*` holds every column that is named beside it.
     for name in options.keep.iter().filter(|_| !star) {
@@ -90,6 +93,7 @@ fn faults_of_names(function: &Function, options: &SelectOptions) -> Vec<Unsuppor
     let mut place = |name: &str, reason: String| faults.push(unsupported(&function.name, name, &reason));
     let star = options.keep.iter().any(|k| k == "*");
     let kept = || options.keep.iter().filter(|_| !star).map(String::as_str);
+    let beside = || options.keep.iter().filter(|k| star && *k != "*").map(String::as_str);
     let params = || function.params.iter().map(|p| &*p.name);
     let outputs = || function.outputs.iter().map(|o| &*o.name);
     let tables = options.table.iter().map(String::as_str);
@@ -97,6 +101,9 @@ fn faults_of_names(function: &Function, options: &SelectOptions) -> Vec<Unsuppor
         if let Some(fault) = d.fault_of_name(name) {
             place(name, fault);
         }
+    }
+    for name in params().chain(beside()).filter(|n| star && d.key(n).starts_with(BESIDE_STAR)) {
+        place(name, format!("beside `*`, names that begin with `{BESIDE_STAR}` are the statement's own"));
     }
     let passed = || kept().chain(params().filter(|_| star));
     for (what, names) in

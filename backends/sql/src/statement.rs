@@ -1,11 +1,13 @@
 //! A statement as it grows: CTEs, then one SELECT.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use flock_api::Unsupported;
 
 use crate::dialect::{Fence, Star};
-use crate::expr::{Arena, Id};
+use crate::expr::{Arena, Id, X};
 use crate::literal;
 use crate::print::{Printer, line};
 use crate::stages::{self, Beside, Names, Plan};
@@ -182,6 +184,8 @@ impl Statement {
             line(out, base);
             let _ = write!(out, "GROUP BY {}", ordinals.join(", "));
         }
+        let names = if block.order.is_empty() { None } else { apart(&printer, block, source) };
+        let printer = Printer { names: names.as_deref().unwrap_or(printer.names), ..printer };
         tail(out, &printer, block, base);
         self.check_width(arena, block.items.len());
     }
@@ -202,7 +206,7 @@ impl Statement {
 pub const CTE: usize = 2;
 
 /// The column that stands for the source's row.
-const ROW: &str = "flock.row";
+pub const ROW: &str = "flock.row";
 
 /// Writes the items of a SELECT, one a line.
 struct Items {
@@ -240,7 +244,8 @@ fn row(arena: &Arena<'_>, stage: usize) -> String {
     let name = literal::identifier(ROW);
     match (arena.dialect.star, stage) {
         (Star::Exclude, _) => "*".into(),
-        (Star::Row, 0) => format!("\"t\" AS {name}"),
+        // The table's alias, which is its row as long as it has no column of that name.
+        (Star::Row, 0) => name,
         (Star::RowId, 0) => format!("_rowid_ AS {name}"),
         _ => name,
     }
@@ -250,6 +255,7 @@ fn row(arena: &Arena<'_>, stage: usize) -> String {
 fn star(arena: &Arena<'_>, plan: &Plan) -> String {
     let names: Vec<&str> = plan.names.iter().flatten().map(AsRef::as_ref).collect();
     match arena.dialect.star {
+        Star::Row if plan.stages.is_empty() => format!("{}.*", literal::identifier(ROW)),
         Star::RowId => "\"t\".*".into(),
         _ if plan.stages.is_empty() => "\"t\".*".into(),
         Star::Row => format!("({}).*", literal::identifier(ROW)),
@@ -272,6 +278,28 @@ fn filters(out: &mut String, printer: &Printer<'_, '_>, filters: &[Id], conditio
         next(out);
         out.push_str(c);
     }
+}
+
+/// The names of what is read, for ORDER BY, where a name means a result column before one of the source: what a result
+/// column of another value is called like is qualified. None where nothing is.
+fn apart(printer: &Printer<'_, '_>, block: &Block, source: &str) -> Option<Vec<Option<Rc<str>>>> {
+    let arena = printer.arena;
+    let results: HashMap<String, Id> =
+        block.items.iter().map(|(id, name)| (arena.dialect.key(&literal::identifier(name)), *id)).collect();
+    let mut names: Option<Vec<Option<Rc<str>>>> = None;
+    for i in 0..arena.len() {
+        let id = Id(i as u32);
+        let name = match (&printer.names[i], arena.x(id)) {
+            (Some(name), _) => name,
+            (None, X::Column(c)) => &arena.columns[*c as usize].sql,
+            _ => continue,
+        };
+        if results.get(&arena.dialect.key(name)).is_some_and(|result| *result != id) {
+            let qualified = format!("{source}.{name}").into();
+            names.get_or_insert_with(|| printer.names.to_vec())[i] = Some(qualified);
+        }
+    }
+    names
 }
 
 /// ORDER BY and LIMIT.

@@ -274,3 +274,24 @@ fn equal_input_gives_equal_text() {
         assert_eq!(sql(&m, d.name, &["id"]), sql(&m, d.name, &["id"]));
     }
 }
+
+/// Beside `*` the statement's own names begin with `flock.`, the table's alias in PostgreSQL among them: a column `t` is
+/// no row.
+#[test]
+fn own_names_beside_a_star() {
+    let used = |name: &str| {
+        module(|b| {
+            let x = number(b, name);
+            let y = b.op(Op::Exp, &[x])?;
+            b.op(Op::Mul, &[y, y])
+        })
+    };
+    let text = sql(&used("t"), "postgres", &["*"]);
+    assert!(text.contains("FROM \"t\" AS \"flock.row\"") && !text.contains("\"t\" AS \"flock.row\","), "{text}");
+    for d in dialects() {
+        let keep = vec!["*".to_owned()];
+        let options = SelectOptions { keep, ..SelectOptions::new(d, "t") };
+        assert!(emit_function(&used("flock.row"), "m", &options).is_err(), "{}", d.name);
+        assert!(emit_function(&used("flock.row"), "m", &SelectOptions::new(d, "t")).is_ok(), "{}", d.name);
+    }
+}

@@ -20,6 +20,17 @@ pub enum Keep {
     Columns(Vec<String>),
 }
 
+impl Keep {
+    /// Whether a column of that name is passed through.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Keep::Nothing => false,
+            Keep::All => true,
+            Keep::Columns(names) => names.iter().any(|n| n == name),
+        }
+    }
+}
+
 /// Where the inputs and the kept columns are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {

@@ -71,6 +71,14 @@ pub enum EngineError {
         /// What was found against what was expected.
         message: String,
     },
+    /// Rows that the library would refuse, where none may be.
+    #[error("{refused} of {rows} rows are rows that the library would refuse")]
+    RefusedRows {
+        /// Such rows.
+        refused: u64,
+        /// All rows.
+        rows: u64,
+    },
     /// A query that the SQL engine refuses.
     #[error("{message}")]
     Query {
@@ -119,6 +127,7 @@ impl EngineError {
             EngineError::MistypedColumn { .. } => "flock::run::mistyped_column",
             EngineError::Collision { .. } => "flock::run::column_collision",
             EngineError::Score { .. } => "flock::run::refused_batch",
+            EngineError::RefusedRows { .. } => "flock::run::refused_rows",
             EngineError::Query { .. } => "flock::query::refused",
             EngineError::Stopped => "flock::run::stopped",
         }
@@ -134,6 +143,7 @@ impl EngineError {
             | EngineError::MistypedColumn { column, .. }
             | EngineError::Collision { column, .. } => format!("column `{column}`"),
             EngineError::Score { place, .. } => place.clone(),
+            EngineError::RefusedRows { .. } => "data".into(),
             EngineError::Query { .. } => "query".into(),
             EngineError::Stopped => "run".into(),
         }
@@ -150,6 +160,7 @@ impl EngineError {
             | EngineError::Collision { message, .. }
             | EngineError::Score { message, .. }
             | EngineError::Query { message } => message.clone(),
+            EngineError::RefusedRows { .. } => format!("{self}; nothing was written"),
             EngineError::Stopped => "stopped before the end; nothing was written".into(),
         }
     }
@@ -162,6 +173,7 @@ impl EngineError {
                 Some(n) => format!("the nearest column that is there is `{n}`; names match exactly"),
                 None => "no column has a similar name; names match exactly".into(),
             }),
+            EngineError::RefusedRows { .. } => Some("without --strict they get NULL in every output".into()),
             EngineError::Collision { .. } => Some("rename one of them, or leave one out".into()),
             _ => None,
         }

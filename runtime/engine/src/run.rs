@@ -23,6 +23,8 @@ pub struct Options {
     pub outputs: Option<Vec<String>>,
     /// Threads that read and score.
     pub threads: usize,
+    /// Whether a row that is null in every output is a fault.
+    pub strict: bool,
     /// Most rows of a batch. The result does not depend on it.
     pub batch_rows: usize,
 }
@@ -30,7 +32,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { keep: Keep::Nothing, outputs: None, threads, batch_rows: 16_384 }
+        Options { keep: Keep::Nothing, outputs: None, threads, strict: false, batch_rows: 16_384 }
     }
 }
 
@@ -62,7 +64,8 @@ struct Columns {
 /// the run where it breaks; then, and on every error, the sink is left unfinished.
 ///
 /// # Errors
-/// All columns that do not bind, at once; else the first fault in the order of the rows.
+/// All columns that do not bind, at once; else the first fault in the order of the rows; with
+/// [`Options::strict`], [`EngineError::RefusedRows`] once all rows were scored.
 pub fn run(
     source: &Source,
     scorer: &dyn Scorer,
@@ -77,6 +80,9 @@ pub fn run(
     let columns = Columns::new(bound.kept(), scorer, outputs)?;
     sink.start(&columns.schema)?;
     let summary = stream(&bound, scorer, &columns, options, sink, progress)?;
+    if options.strict && summary.refused > 0 {
+        return Err(EngineError::RefusedRows { refused: summary.refused, rows: summary.rows }.into());
+    }
     sink.finish()?;
     Ok(summary)
 }

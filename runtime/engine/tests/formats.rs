@@ -96,13 +96,42 @@ fn text_is_read_as_what_is_wanted_of_it() {
     assert_eq!(
         out.rows,
         [
-            some(["07", "a;b", "1.0", "4.0", "on time"]),
+            some(["07", "a;b", "1", "4.0", "on time"]),
             some(["08", "-", "-", "-", "-"]),
             some(["1", "-", "-", "-", "-"]),
             some(["2", "x", "-0.5", "0.0", "on time"]),
-            some(["3", "y", "2.0", "4.0", "on time"]),
+            some(["3", "y", " 2", "4.0", "on time"]),
         ]
     );
+}
+
+#[test]
+fn a_kept_input_comes_back_as_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |path: &str| head(path, &keep(&["delay", "carrier"])).unwrap().rows;
+    let some = |row: [&str; 4]| row.map(|s| (s != "-").then(|| s.to_string())).to_vec();
+    // 2^53 + 1: its digits are more than a float has.
+    let big = "9007199254740993";
+    let expected =
+        [some(["7", "AA", "14.0", "on time"]), some([big, "UA", "1.8014398509481984e16", "late"]), some(["-"; 4])];
+    let csv = text(folder.path(), "ints.csv", &format!("delay,carrier\n7,AA\n{big},UA\n,\n"));
+    assert_eq!(rows(&csv), expected);
+    let json = format!("{{\"delay\":7,\"carrier\":\"AA\"}}\n{{\"delay\":{big},\"carrier\":\"UA\"}}\n{{}}\n");
+    assert_eq!(rows(&text(folder.path(), "ints.json", &json)), expected);
+    // Numbers that are not written as numbers are: kept as text, an input as a number.
+    let codes = text(folder.path(), "codes.csv", "delay,carrier\n007,AA\ninf,UA\n");
+    assert_eq!(rows(&codes), [some(["007", "AA", "14.0", "on time"]), some(["inf", "UA", "inf", "late"])]);
+    // Files that are read together are of one type, whatever each looks like by itself.
+    fs::create_dir(folder.path().join("both")).unwrap();
+    text(&folder.path().join("both"), "a.csv", "delay,carrier\n1,AA\n");
+    text(&folder.path().join("both"), "b.csv", "delay,carrier\n0.5,AA\n");
+    text(&folder.path().join("both"), "c.csv", "delay,carrier\n,AA\n");
+    text(&folder.path().join("both"), "d.json", "{\"delay\":2,\"carrier\":\"AA\"}\n");
+    let first: Vec<_> = rows(folder.path().join("both").to_str().unwrap())
+        .into_iter()
+        .map(|r| r[0].clone().unwrap_or_default())
+        .collect();
+    assert_eq!(first, ["1.0", "0.5", "", "2.0"]);
 }
 
 #[test]
@@ -118,6 +147,12 @@ fn values_that_do_not_parse_are_named() {
     assert_eq!(codes(&e), [("flock::run::mistyped_column", "column `delay`".into())]);
     let e = head(&text(folder.path(), "ragged.csv", "delay,carrier\n1,AA\n1,AA,3\n"), &Options::default()).unwrap_err();
     assert_eq!(e.0[0].code(), "flock::run::damaged_data");
+    // arrow by itself would cut it to 1.
+    let json = "{\"delay\":1,\"carrier\":\"AA\"}\n".repeat(20_000) + "{\"delay\":1.5,\"carrier\":\"AA\"}\n";
+    let json = text(folder.path(), "late.json", &json);
+    let e = head(&json, &keep(&["delay"])).unwrap_err();
+    assert!(e.0[0].message().contains("row 20001, column `delay`: `1.5` is no integer"), "{e}");
+    assert_eq!(head(&json, &Options::default()).unwrap().rows[20_000][0].as_deref(), Some("3.0"));
     let json = "{\"delay\": 1, \"carrier\": 7}\n";
     let e = head(&text(folder.path(), "a.json", json), &Options::default()).unwrap_err();
     assert_eq!(codes(&e), [("flock::run::mistyped_column", "column `carrier`".into())]);

@@ -150,6 +150,35 @@ fn head_rows(path: &Path) -> usize {
 }
 
 #[test]
+fn strict_leaves_nothing_behind_a_refused_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("in.parquet");
+    write(&source, &table(3000));
+    let out = folder.path().join("out.csv");
+    let strict = Options { strict: true, ..Options::default() };
+    let e = run_to(source.to_str().unwrap(), &strict, &mut FileSink::new(&out).unwrap()).unwrap_err();
+    assert_eq!(e.0, [EngineError::RefusedRows { refused: 429, rows: 3000 }]);
+    assert_eq!(listing(folder.path()), ["in.parquet"]);
+}
+
+#[test]
+fn rows_are_estimated_from_what_a_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, share) in [("a.parquet", 1.0), ("a.csv", 0.95), ("a.json", 0.2), ("a.arrow", 0.5)] {
+        for rows in [0, 100, 30_000] {
+            if rows == 0 && name == "a.json" {
+                continue; // JSON without objects has no kind.
+            }
+            let path = folder.path().join(name);
+            write(&path, &table(rows));
+            let guess = Source::open(path.to_str().unwrap()).unwrap().estimated_rows() as f64;
+            let (least, most) = (share * rows as f64, rows as f64 / share + 100.0);
+            assert!((least..=most).contains(&guess), "{name} {rows}: {guess}");
+        }
+    }
+}
+
+#[test]
 fn progress_reaches_the_end() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["in.parquet", "in.csv", "in.arrow", "in.json"] {

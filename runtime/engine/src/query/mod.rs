@@ -6,7 +6,8 @@ mod table;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -36,6 +37,8 @@ const PLANNER_STACK: usize = 1 << 30;
 const WORKER_STACK: usize = 256 << 20;
 /// Batches that may wait for those before them.
 const AHEAD: usize = 256;
+/// How long a query is waited for before it is said again how far it is.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Tables and functions by name, and the engine that runs queries over them. Reads only: statements that change
 /// anything are refused.
@@ -116,7 +119,8 @@ impl QuerySession {
         Ok(())
     }
 
-    /// Runs a query and hands its rows to the sink; `progress` counts rows and stops the query where it breaks.
+    /// Runs a query and hands its rows to the sink; `progress` counts rows and stops the query where it breaks. It is
+    /// called also while no row comes; the share that was read is not known and given as 0.
     ///
     /// # Errors
     /// What DataFusion refuses, and faults of files and sinks. The sink is left unfinished then.
@@ -140,19 +144,22 @@ impl QuerySession {
             thread.map_err(|e| EngineError::Query { message: e.to_string() })?;
             // Dropped before the scope ends, so that the thread stops when this returns early.
             let from = from;
-            for message in from.iter() {
-                match message? {
-                    Message::Schema(schema) => sink.start(&schema)?,
-                    Message::Rows(batch) => {
-                        sink.write(&batch)?;
-                        summary.rows += batch.num_rows() as u64;
-                        if progress(Progress { rows: summary.rows, read: 0.0 }).is_break() {
-                            return Err(EngineError::Stopped);
+            loop {
+                match from.recv_timeout(TICK) {
+                    Ok(message) => match message? {
+                        Message::Schema(schema) => sink.start(&schema)?,
+                        Message::Rows(batch) => {
+                            sink.write(&batch)?;
+                            summary.rows += batch.num_rows() as u64;
                         }
-                    }
+                    },
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return sink.finish(),
+                }
+                if progress(Progress { rows: summary.rows, read: 0.0 }).is_break() {
+                    return Err(EngineError::Stopped);
                 }
             }
-            sink.finish()
         })?;
         Ok(summary)
     }

@@ -18,7 +18,7 @@ use crate::error::EngineError;
 use crate::source::Counted;
 
 /// Rows that are looked at to tell types.
-const SAMPLE: usize = 10_000;
+const SAMPLE: u64 = 10_000;
 
 /// Source: pandas 2 `pandas._libs.parsers.STR_NA_VALUES`.
 const MISSING: [&str; 18] = [
@@ -87,7 +87,19 @@ impl Looks {
         }
     }
 
-    fn or(self, other: Looks) -> Looks {
+    /// What values of a typed column look like as text, where text can look so.
+    pub(crate) fn of_type(found: &DataType) -> Option<Looks> {
+        match found {
+            DataType::Null => Some(Looks::Nothing),
+            DataType::Boolean => Some(Looks::Bool),
+            DataType::Int64 => Some(Looks::Int),
+            DataType::Float64 => Some(Looks::Float),
+            DataType::Utf8 => Some(Looks::Text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn or(self, other: Looks) -> Looks {
         match (self, other) {
             (a, b) if a == b => a,
             (Looks::Nothing, x) | (x, Looks::Nothing) => x,
@@ -128,6 +140,8 @@ pub(crate) struct Csv {
     names: Vec<String>,
     /// Per column.
     pub looks: Vec<Looks>,
+    /// The rows that were looked at, their size as text, and whether they are all.
+    seen: (u64, u64, bool),
 }
 
 /// All columns as text, empty where nothing stands.
@@ -174,25 +188,37 @@ impl Csv {
         let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
         let all = (0..names.len()).collect();
         let mut looks = vec![Looks::Nothing; names.len()];
-        let mut seen = 0;
+        let mut seen = (0, 0, true);
         for batch in reader(&names, delimiter, all, 1024, open(path, None)?).map_err(|e| failed(&e))? {
             let batch = batch.map_err(|e| failed(&e))?;
             for (look, column) in looks.iter_mut().zip(batch.columns()) {
-                *look = column.as_string::<i32>().iter().flatten().fold(*look, |l, s| l.or(Looks::of(s)));
+                let column = column.as_string::<i32>();
+                *look = column.iter().flatten().fold(*look, |l, s| l.or(Looks::of(s)));
+                // With what stands behind the value: a delimiter, or the end of the line.
+                seen.1 += (column.value_data().len() + column.len()) as u64;
             }
-            seen += batch.num_rows();
-            if seen >= SAMPLE {
+            seen.0 += batch.num_rows() as u64;
+            if seen.0 >= SAMPLE {
+                seen.2 = false;
                 break;
             }
         }
-        Ok(Csv { path: path.into(), delimiter, names, looks })
+        Ok(Csv { path: path.into(), delimiter, names, looks, seen })
     }
 
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Batches of those columns as those types.
+    /// How many rows a file of that many bytes has, by the size of the first.
+    pub(crate) fn estimated_rows(&self, bytes: u64) -> u64 {
+        match self.seen {
+            (rows, _, true) => rows,
+            (rows, text, false) => (u128::from(bytes) * u128::from(rows) / u128::from(text.max(1))) as u64,
+        }
+    }
+
+    /// Batches of those columns as those types; a column may stand there more than once.
     pub(crate) fn batches(
         &self,
         columns: &[usize],

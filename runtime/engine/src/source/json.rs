@@ -3,30 +3,73 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema;
 
 use crate::error::EngineError;
 use crate::source::{Batches, Counted};
-use arrow::datatypes::SchemaRef;
 
 /// Objects that are looked at to tell types.
 const SAMPLE: usize = 10_000;
 
-/// The schema that the first objects show.
-pub(crate) fn schema(path: &Path) -> Result<Schema, EngineError> {
-    let (schema, _) = infer_json_schema(open(path, None)?, Some(SAMPLE)).map_err(|e| EngineError::data(path, &e))?;
-    Ok(schema)
+/// The schema that the first objects show, and how many objects there are, where these are all.
+pub(crate) fn schema(path: &Path) -> Result<(Schema, Option<u64>), EngineError> {
+    let (schema, seen) = infer_json_schema(open(path, None)?, Some(SAMPLE)).map_err(|e| EngineError::data(path, &e))?;
+    Ok((schema, (seen < SAMPLE).then_some(seen as u64)))
 }
 
 /// Batches of the fields of that schema; other fields of the objects are passed over.
 pub(crate) fn batches(path: &Path, schema: &SchemaRef, rows: usize, count: Counted) -> Result<Batches, EngineError> {
-    let reader = ReaderBuilder::new(schema.clone()).with_batch_size(rows).build(open(path, Some(count))?);
+    let fields = schema.fields().iter().map(|f| match f.data_type() {
+        DataType::Int64 => f.as_ref().clone().with_data_type(EXACT),
+        _ => f.as_ref().clone(),
+    });
+    let read = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
+    let reader = ReaderBuilder::new(read).with_batch_size(rows).build(open(path, Some(count))?);
     let reader = reader.map_err(|e| EngineError::data(path, &e))?;
-    let path = path.to_path_buf();
-    Ok(Box::new(reader.map(move |b| b.map_err(|e| EngineError::data(&path, &e)))))
+    let (path, schema) = (path.to_path_buf(), schema.clone());
+    let mut row = 0;
+    let mut integral = move |b: RecordBatch| {
+        let columns = b.columns().iter().zip(schema.fields());
+        let arrays: Vec<ArrayRef> = columns.map(|(a, f)| integers(a, f, row)).collect::<Result<_, String>>()?;
+        row += b.num_rows();
+        let options = RecordBatchOptions::new().with_row_count(Some(b.num_rows()));
+        RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| e.to_string())
+    };
+    let mut failed = false;
+    Ok(Box::new(reader.map_while(move |b| {
+        let batch = b.map_err(|e| e.to_string()).and_then(&mut integral).map_err(|e| EngineError::data(&path, &e));
+        let first_fault = !failed;
+        failed = batch.is_err();
+        first_fault.then_some(batch)
+    })))
+}
+
+/// As what integers are read: arrow cuts `1.5` to 1 where it reads an integer by itself.
+const EXACT: DataType = DataType::Decimal128(38, SCALE as i8);
+const SCALE: u32 = 18;
+
+/// Integers that were read as [`EXACT`]; the message names the first that is none.
+fn integers(array: &ArrayRef, field: &Field, first: usize) -> Result<ArrayRef, String> {
+    const ONE: i128 = 10_i128.pow(SCALE);
+    if *field.data_type() != DataType::Int64 {
+        return Ok(array.clone());
+    }
+    let exact: &Decimal128Array = array.as_primitive::<Decimal128Type>();
+    let integer = |(i, x): (usize, Option<i128>)| match x {
+        None => Ok(None),
+        Some(x) => i64::try_from(x / ONE).ok().filter(|_| x % ONE == 0).map(Some).ok_or_else(|| {
+            let (row, name) = (first + i + 1, field.name());
+            let found = exact.value_as_string(i);
+            format!("row {row}, column `{name}`: `{}` is no integer", found.trim_end_matches('0').trim_end_matches('.'))
+        }),
+    };
+    let values: Int64Array = exact.iter().enumerate().map(integer).collect::<Result<_, _>>()?;
+    Ok(Arc::new(values))
 }
 
 fn open(path: &Path, count: Option<Counted>) -> Result<Box<dyn BufRead + Send>, EngineError> {

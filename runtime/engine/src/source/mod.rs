@@ -5,6 +5,7 @@ mod json;
 mod kind;
 mod paths;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,8 +21,9 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 
 use crate::bind::{Binding, Keep, bind};
 use crate::error::{EngineError, Faults};
-use crate::scorer::data_type;
+use crate::scorer::{accepts, data_type};
 
+use csv::Looks;
 pub use kind::{FileKind, file_kind};
 pub use paths::files;
 
@@ -40,6 +42,8 @@ struct DataFile {
     path: PathBuf,
     kind: FileKind,
     bytes: u64,
+    /// Known where the format says it, else estimated.
+    rows: u64,
     schema: Schema,
     csv: Option<csv::Csv>,
 }
@@ -55,7 +59,7 @@ pub struct BoundSource {
 
 #[derive(Clone, Debug)]
 struct BoundFile {
-    /// Columns of the file to read, and as what.
+    /// Columns of the file to read, and as what: of text that is an input and kept, a column may stand there as both.
     columns: Vec<usize>,
     schema: SchemaRef,
     /// Per input and kept column, its index in `columns`.
@@ -85,7 +89,11 @@ impl Source {
                 Err(e) => faults.push(e),
             }
         }
-        if faults.is_empty() { Ok(Source { files: found, progress: Counted::default() }) } else { Err(Faults(faults)) }
+        if !faults.is_empty() {
+            return Err(Faults(faults));
+        }
+        agree(&mut found);
+        Ok(Source { files: found, progress: Counted::default() })
     }
 
     /// The columns of the first file, with the types that it shows by itself.
@@ -103,7 +111,13 @@ impl Source {
         self.files.iter().map(|f| f.bytes).sum()
     }
 
-    /// Finds the inputs and the kept columns in every file. Text formats are then read as what is wanted of them.
+    /// Rows of all files: known for Parquet, estimated from sizes and the first rows otherwise.
+    pub fn estimated_rows(&self) -> u64 {
+        self.files.iter().map(|f| f.rows).sum()
+    }
+
+    /// Finds the inputs and the kept columns in every file. Inputs from text formats are read as what is wanted of
+    /// them, kept columns as what the files themselves suggest: they come back as they stood.
     ///
     /// # Errors
     /// All columns that are missing or of a type that does not fit.
@@ -111,13 +125,44 @@ impl Source {
         let mut kept: Option<SchemaRef> = None;
         let mut files = Vec::new();
         for file in &self.files {
-            let (schema, binding) = file.bind(fields, keep)?;
-            let own: Schema = binding.kept.iter().map(|i| schema.field(*i).clone()).collect::<Vec<_>>().into_schema();
+            let (read, passed, binding) = file.bind(fields, keep)?;
+            let own: Schema = binding.kept.iter().map(|i| passed.field(*i).clone()).collect::<Vec<_>>().into_schema();
             let first = kept.get_or_insert_with(|| Arc::new(own.clone()));
             file.same_kept(first, &own)?;
-            files.push(BoundFile::new(&schema, &binding));
+            files.push(BoundFile::new(&read, &passed, &binding));
         }
         Ok(BoundSource { source: self.clone(), files, kept: kept.unwrap_or_else(|| Arc::new(Schema::empty())) })
+    }
+}
+
+/// A value in a file without a count of rows, in bytes, for the estimate of its rows.
+const CELL_BYTES: u64 = 8;
+
+/// Text has no types: files that are read together are read as what their columns look like together.
+fn agree(files: &mut [DataFile]) {
+    if files.len() < 2 {
+        return;
+    }
+    let mut together: BTreeMap<String, Option<Looks>> = BTreeMap::new();
+    for file in files.iter() {
+        for (i, f) in file.schema.fields().iter().enumerate() {
+            let looks = match &file.csv {
+                Some(csv) => Some(csv.looks[i]),
+                None => Looks::of_type(f.data_type()),
+            };
+            let known = together.entry(f.name().clone()).or_insert(looks);
+            *known = known.zip(looks).map(|(a, b)| a.or(b));
+        }
+    }
+    for file in files.iter_mut().filter(|f| matches!(f.kind, FileKind::Csv | FileKind::Json)) {
+        let mut fields: Vec<Field> = file.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+        for f in &mut fields {
+            let Some(Some(looks)) = together.get(f.name()) else { continue };
+            if file.csv.is_some() || wants_another(&looks.natural(), f.data_type()) {
+                f.set_data_type(looks.natural());
+            }
+        }
+        file.schema = fields.into_schema();
     }
 }
 
@@ -135,10 +180,13 @@ impl DataFile {
         let kind = file_kind(path)?;
         let file = || File::open(path).map_err(|e| EngineError::file(path, &e));
         let damaged = |e: &dyn std::fmt::Display| EngineError::data(path, e);
+        let bytes = std::fs::metadata(path).map_err(|e| EngineError::file(path, &e))?.len();
         let mut csv = None;
+        let mut rows = None;
         let schema = match kind {
             FileKind::Parquet => {
                 let metadata = ArrowReaderMetadata::load(&file()?, Default::default()).map_err(|e| damaged(&e))?;
+                rows = Some(metadata.metadata().file_metadata().num_rows().max(0) as u64);
                 metadata.schema().as_ref().clone()
             }
             FileKind::ArrowFile => {
@@ -147,24 +195,34 @@ impl DataFile {
             FileKind::ArrowStream => {
                 StreamReader::try_new_buffered(file()?, None).map_err(|e| damaged(&e))?.schema().as_ref().clone()
             }
-            FileKind::Json => json::schema(path)?,
+            FileKind::Json => {
+                let (schema, seen) = json::schema(path)?;
+                rows = seen;
+                schema
+            }
             FileKind::Csv => {
                 let c = csv::Csv::open(path)?;
                 let fields =
                     c.names().iter().zip(&c.looks).map(|(n, l)| Field::new(n, l.natural(), true)).collect::<Vec<_>>();
+                rows = Some(c.estimated_rows(bytes));
                 csv = Some(c);
                 fields.into_schema()
             }
         };
-        let bytes = std::fs::metadata(path).map_err(|e| EngineError::file(path, &e))?.len();
-        Ok(DataFile { path: path.into(), kind, bytes, schema, csv })
+        let rows = rows.unwrap_or_else(|| bytes / (CELL_BYTES * schema.fields().len().max(1) as u64));
+        Ok(DataFile { path: path.into(), kind, bytes, rows, schema, csv })
     }
 
-    /// The schema as which the file is read for these fields, and where they are in it.
-    fn bind(&self, fields: &[flock_core::Field], keep: &Keep) -> Result<(Schema, Binding), Faults> {
+    /// The schemas as which the file is read for these fields and for what is kept, and where they are in it.
+    fn bind(&self, fields: &[flock_core::Field], keep: &Keep) -> Result<(Schema, Schema, Binding), Faults> {
         let mut read: Vec<Field> = self.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
         for (i, f) in read.iter_mut().enumerate() {
-            let Some(want) = fields.iter().find(|w| w.name == *f.name()).map(|w| data_type(w.kind)) else { continue };
+            let Some(field) = fields.iter().find(|w| w.name == *f.name()) else { continue };
+            // What is kept is read once where the input can be derived from it.
+            if keep.has(f.name()) && *f.data_type() != DataType::Null && accepts(field.kind, f.data_type()) {
+                continue;
+            }
+            let want = data_type(field.kind);
             // The scorer rounds to f32 itself, so that a column that is kept too stays as it is.
             let want = if want == DataType::Float32 { DataType::Float64 } else { want };
             if let Some(csv) = &self.csv {
@@ -173,9 +231,10 @@ impl DataFile {
                 f.set_data_type(want);
             }
         }
-        let schema = read.into_schema();
-        let binding = bind(fields, keep, &schema)?;
-        Ok((schema, binding))
+        let read = read.into_schema();
+        let binding = bind(fields, keep, &read)?;
+        let passed = if self.csv.is_some() { self.schema.clone() } else { read.clone() };
+        Ok((read, passed, binding))
     }
 
     /// Kept columns are of one type in all files.
@@ -248,18 +307,22 @@ fn wants_another(want: &DataType, found: &DataType) -> bool {
 }
 
 impl BoundFile {
-    fn new(schema: &Schema, binding: &Binding) -> BoundFile {
-        let mut columns: Vec<usize> = binding.inputs.iter().chain(&binding.kept).copied().collect();
-        columns.sort_unstable();
+    fn new(read: &Schema, passed: &Schema, binding: &Binding) -> BoundFile {
+        let typed = |schema: &Schema, i: &usize| (*i, schema.field(*i).data_type().clone());
+        let mut columns: Vec<(usize, DataType)> = binding.inputs.iter().map(|i| typed(read, i)).collect();
+        columns.extend(binding.kept.iter().map(|i| typed(passed, i)));
+        columns.sort();
         columns.dedup();
-        if columns.is_empty() && !schema.fields().is_empty() {
+        if columns.is_empty() && !read.fields().is_empty() {
             // Something must be read to count the rows.
-            columns.push(0);
+            columns.push(typed(passed, &0));
         }
-        let at = |i: &usize| columns.partition_point(|c| c < i);
-        let (inputs, kept) = (binding.inputs.iter().map(at).collect(), binding.kept.iter().map(at).collect());
-        let schema = columns.iter().map(|i| schema.field(*i).clone()).collect::<Vec<_>>().into_schema();
-        BoundFile { columns, schema: Arc::new(schema), inputs, kept }
+        let at = |schema: &Schema, i: &usize| columns.partition_point(|c| *c < typed(schema, i));
+        let inputs = binding.inputs.iter().map(|i| at(read, i)).collect();
+        let kept = binding.kept.iter().map(|i| at(passed, i)).collect();
+        let field = |(i, t): &(usize, DataType)| read.field(*i).clone().with_data_type(t.clone());
+        let schema = columns.iter().map(field).collect::<Vec<_>>().into_schema();
+        BoundFile { columns: columns.into_iter().map(|(i, _)| i).collect(), schema: Arc::new(schema), inputs, kept }
     }
 
     fn split(&self, batch: &RecordBatch, kept: &SchemaRef, rows: std::ops::Range<usize>) -> Result<Rows, EngineError> {

@@ -3,12 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flock_ir_spec::{Attr, DType, Diagnostic, Frame, Function, Module, NodeId, Op, Scalar, TreeEnsemble, eval};
+use flock_ir_spec::{
+    Attr, DType, Diagnostic, Frame, Function, Module, NodeId, Op, Scalar, TreeEnsemble, TreeNode, eval,
+};
+
+use super::paths::{self, Border, Subject};
 
 /// Thresholds that rows are made for at most; a larger ensemble contributes an evenly spread part.
 const MOST_THRESHOLDS: usize = 1_000_000;
 /// Elements of the features that are held at once while thresholds are looked for.
-const MOST_ELEMENTS: usize = 1 << 22;
+pub(super) const MOST_ELEMENTS: usize = 1 << 22;
+/// Rows for thresholds of several columns at once, whether their splits are reached or not.
+const MOST_MIXED: usize = 16_384;
 /// Values around one threshold, see [`around`].
 const NEIGHBOURS: usize = 9;
 
@@ -18,7 +24,7 @@ pub struct HardRows {
     pub params: Vec<Frame>,
     /// Rows.
     pub rows: usize,
-    /// Distinct thresholds that a single input column decides, and that rows were made for.
+    /// Distinct thresholds of a single input column whose splits rows reach, and on which they stand.
     pub thresholds: usize,
     /// Distinct (feature, threshold) pairs of all ensembles.
     pub thresholds_in_all: usize,
@@ -34,10 +40,16 @@ pub fn rows(module: &Module, function: &Function) -> Result<HardRows, Diagnostic
         }
     }
     let base = base_row(function, &candidates);
+    let subject = Subject { module, function, reach: &reach, candidates: &candidates, base: &base };
+    let mut reached: Vec<Vec<Scalar>> = vec![Vec::new(); function.params.len()];
+    let mut covered = 0;
     let mut crossings = Crossings::default();
     for (_, node) in function.graph.iter().filter(|(_, n)| matches!(n.op, Op::Trees | Op::Leaves)) {
         if let Some(flock_ir_spec::Constant::Trees(trees)) = function.graph.constant(&module.constants, node.args[1]) {
-            crossings.find(module, function, &reach, node.args[0], trees, &base)?;
+            let borders = crossings.find(&subject, node.args[0], trees)?;
+            let found = paths::rows(&subject, node.args[0], trees, &borders)?;
+            reached.iter_mut().zip(found.columns).for_each(|(all, column)| all.extend(column));
+            covered += found.thresholds;
         }
     }
     let on = |(param, values): (&usize, &BTreeSet<u64>)| {
@@ -46,12 +58,12 @@ pub fn rows(module: &Module, function: &Function) -> Result<HardRows, Diagnostic
         (*param, values.map(|v| float(dtype, v)).collect())
     };
     let thresholds: BTreeMap<usize, Vec<Scalar>> = crossings.values.iter().map(on).collect();
-    let params = combine(function, &candidates, &thresholds, &base);
+    let params = combine(function, &candidates, &thresholds, &base, &reached);
     let rows = params.first().map_or(0, |f| f.rows);
-    Ok(HardRows { params, rows, thresholds: crossings.found, thresholds_in_all: crossings.asked })
+    Ok(HardRows { params, rows, thresholds: covered, thresholds_in_all: crossings.asked })
 }
 
-fn float(dtype: DType, x: f64) -> Scalar {
+pub(super) fn float(dtype: DType, x: f64) -> Scalar {
     match dtype {
         DType::F32 => Scalar::F32(x as f32),
         DType::I64 => Scalar::I64(x as i64),
@@ -100,7 +112,7 @@ fn always(dtype: DType, nullable: bool) -> Vec<Scalar> {
 }
 
 /// A threshold as a column's value, with its neighbours.
-fn around(v: f64) -> [f64; NEIGHBOURS] {
+pub(super) fn around(v: f64) -> [f64; NEIGHBOURS] {
     let f = v as f32;
     let midpoint = (f64::from(f) + f64::from(f.next_up())) / 2.0;
     [
@@ -171,7 +183,7 @@ impl Depends {
 }
 
 /// For every column of every node, which parameter it depends on.
-struct Reach(Vec<Vec<Depends>>);
+pub(super) struct Reach(Vec<Vec<Depends>>);
 
 impl Reach {
     fn new(module: &Module, function: &Function) -> Reach {
@@ -208,7 +220,7 @@ impl Reach {
     }
 
     /// The only parameter that a column depends on, if there is one.
-    fn single(&self, node: NodeId, column: u32) -> Option<usize> {
+    pub(super) fn single(&self, node: NodeId, column: u32) -> Option<usize> {
         match self.0[node.index()].get(column as usize) {
             Some(Depends::On(p)) => Some(*p),
             _ => None,
@@ -244,28 +256,26 @@ fn mixes_columns(op: Op) -> bool {
 struct Crossings {
     /// Per parameter, the bits of the last value on the lower side.
     values: BTreeMap<usize, BTreeSet<u64>>,
-    found: usize,
     asked: usize,
 }
 
 impl Crossings {
     /// Looks for every threshold's place by bisection over the order of doubles, all thresholds at once. This asks
-    /// only that a feature is monotone in its column, whatever steps lie between.
+    /// only that a feature is monotone in its column, whatever steps lie between. Gives the border of every inner node
+    /// that has one.
     fn find(
         &mut self,
-        module: &Module,
-        function: &Function,
-        reach: &Reach,
+        subject: &Subject<'_>,
         x: NodeId,
         trees: &TreeEnsemble,
-        base: &[Scalar],
-    ) -> Result<(), Diagnostic> {
-        let tests: BTreeMap<(u32, u64), usize> =
-            trees.nodes.iter().enumerate().map(|(i, n)| ((n.feature, n.threshold.to_bits()), i)).collect();
-        self.asked += tests.len();
+    ) -> Result<Vec<Option<Border>>, Diagnostic> {
+        let function = subject.function;
+        let key = |n: &TreeNode| (n.feature, n.threshold.to_bits(), n.test);
+        let tests: BTreeMap<_, usize> = trees.nodes.iter().enumerate().map(|(i, n)| (key(n), i)).collect();
+        self.asked += trees.nodes.iter().map(|n| (n.feature, n.threshold.to_bits())).collect::<BTreeSet<_>>().len();
         let mut tests: Vec<(usize, usize)> = tests
             .into_iter()
-            .filter_map(|((feature, _), node)| Some((node, reach.single(x, feature)?)))
+            .filter_map(|((feature, ..), node)| Some((node, subject.reach.single(x, feature)?)))
             .filter(|(_, param)| function.params[*param].ty.dtype.is_number())
             .collect();
         if tests.len() > MOST_THRESHOLDS {
@@ -273,86 +283,90 @@ impl Crossings {
             tests = tests.into_iter().step_by(step).collect();
         }
         let width = function.graph.frame_type(x).map_or(1, |t| t.width.max(1) as usize);
+        let mut borders = BTreeMap::new();
         for part in tests.chunks((MOST_ELEMENTS / width).max(64)) {
-            self.bisect(module, function, x, trees, base, part)?;
-        }
-        Ok(())
-    }
-
-    /// Finds the places of some tests: (node, parameter).
-    fn bisect(
-        &mut self,
-        module: &Module,
-        function: &Function,
-        x: NodeId,
-        trees: &TreeEnsemble,
-        base: &[Scalar],
-        tests: &[(usize, usize)],
-    ) -> Result<(), Diagnostic> {
-        let holds = |at: &[u64]| -> Result<Vec<bool>, Diagnostic> {
-            let rows = at.len();
-            let value = |p: usize, i: usize| {
-                let own = tests[i].1 == p;
-                if own { float(function.params[p].ty.dtype, ordered(at[i])) } else { base[p].clone() }
-            };
-            let params: Vec<Frame> = (0..function.params.len())
-                .map(|p| Frame::from_fn(rows, function.params[p].ty.nullable(), |i, _| value(p, i)))
-                .collect();
-            let leaves = eval::Leaves { params: &params, columns: None };
-            let features = eval::frames(module, &function.graph, &[x], rows, &leaves)?;
-            Ok((0..rows)
-                .map(|i| {
-                    let n = &trees.nodes[tests[i].0];
-                    let v = match features[0].get(i, n.feature as usize) {
-                        Scalar::F64(v) => v,
-                        Scalar::F32(v) => f64::from(v),
-                        _ => f64::NAN,
-                    };
-                    n.goes_left(trees.input, v)
-                })
-                .collect())
-        };
-        let mut low = vec![rank(-f64::MAX); tests.len()];
-        let mut high = vec![rank(f64::MAX); tests.len()];
-        let (at_low, at_high) = (holds(&low)?, holds(&high)?);
-        for _ in 0..64 {
-            let middle: Vec<u64> = low.iter().zip(&high).map(|(l, h)| l + (h - l) / 2).collect();
-            let now = holds(&middle)?;
-            for i in 0..tests.len() {
-                if now[i] == at_low[i] { low[i] = middle[i] } else { high[i] = middle[i] }
+            for (i, border) in bisect(subject, x, trees, part)? {
+                self.values.entry(border.param).or_default().insert(ordered(border.low).to_bits());
+                borders.insert(key(&trees.nodes[i]), border);
             }
         }
-        for i in (0..tests.len()).filter(|i| at_low[*i] != at_high[*i]) {
-            self.found += 1;
-            self.values.entry(tests[i].1).or_default().insert(ordered(low[i]).to_bits());
-        }
-        Ok(())
+        Ok(trees.nodes.iter().map(|n| borders.get(&key(n)).copied()).collect())
     }
 }
 
+/// Finds the places of some tests: (node, parameter).
+fn bisect(
+    subject: &Subject<'_>,
+    x: NodeId,
+    trees: &TreeEnsemble,
+    tests: &[(usize, usize)],
+) -> Result<Vec<(usize, Border)>, Diagnostic> {
+    let Subject { module, function, base, .. } = subject;
+    let holds = |at: &[u64]| -> Result<Vec<bool>, Diagnostic> {
+        let rows = at.len();
+        let value = |p: usize, i: usize| {
+            let own = tests[i].1 == p;
+            if own { float(function.params[p].ty.dtype, ordered(at[i])) } else { base[p].clone() }
+        };
+        let params: Vec<Frame> = (0..function.params.len())
+            .map(|p| Frame::from_fn(rows, function.params[p].ty.nullable(), |i, _| value(p, i)))
+            .collect();
+        let leaves = eval::Leaves { params: &params, columns: None };
+        let features = eval::frames(module, &function.graph, &[x], rows, &leaves)?;
+        Ok((0..rows)
+            .map(|i| {
+                let n = &trees.nodes[tests[i].0];
+                let v = match features[0].get(i, n.feature as usize) {
+                    Scalar::F64(v) => v,
+                    Scalar::F32(v) => f64::from(v),
+                    _ => f64::NAN,
+                };
+                n.goes_left(trees.input, v)
+            })
+            .collect())
+    };
+    let mut low = vec![rank(-f64::MAX); tests.len()];
+    let mut high = vec![rank(f64::MAX); tests.len()];
+    let (at_low, at_high) = (holds(&low)?, holds(&high)?);
+    for _ in 0..64 {
+        let middle: Vec<u64> = low.iter().zip(&high).map(|(l, h)| l + (h - l) / 2).collect();
+        let now = holds(&middle)?;
+        for i in 0..tests.len() {
+            if now[i] == at_low[i] { low[i] = middle[i] } else { high[i] = middle[i] }
+        }
+    }
+    let changed = (0..tests.len()).filter(|i| at_low[*i] != at_high[*i]);
+    Ok(changed.map(|i| (tests[i].0, Border { param: tests[i].1, low: low[i], low_left: at_low[i] })).collect())
+}
+
 /// Doubles without NaN, in order, as integers.
-fn rank(x: f64) -> u64 {
+pub(super) fn rank(x: f64) -> u64 {
     let bits = x.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
 /// The double of that rank.
-fn ordered(rank: u64) -> f64 {
+pub(super) fn ordered(rank: u64) -> f64 {
     f64::from_bits(if rank >> 63 == 1 { rank & !(1 << 63) } else { !rank })
 }
 
 /// Every special value of every parameter once with the others as in the base row, and once with the others mixed; then
-/// rows that stand on a threshold's neighbourhood in every column that has thresholds.
+/// rows that stand on a threshold's neighbourhood in every column that has thresholds; then those that reach splits.
 fn combine(
     function: &Function,
     special: &[Vec<Scalar>],
     thresholds: &BTreeMap<usize, Vec<Scalar>>,
     base: &[Scalar],
+    reached: &[Vec<Scalar>],
 ) -> Vec<Frame> {
     let all: Vec<(usize, usize)> =
         special.iter().enumerate().flat_map(|(p, values)| (0..values.len()).map(move |v| (p, v))).collect();
-    let on_thresholds = thresholds.values().map(Vec::len).max().unwrap_or(0);
+    let on_thresholds = thresholds.values().map(Vec::len).max().unwrap_or(0).min(MOST_MIXED);
+    let before = 2 * all.len() + on_thresholds;
     let pick = |p: usize, row: usize| {
+        if row >= before {
+            return reached[p][row - before].clone();
+        }
         if row >= 2 * all.len() {
             let i = row - 2 * all.len();
             return match thresholds.get(&p) {
@@ -370,7 +384,7 @@ fn combine(
             mixed(&special[p], row, p).unwrap_or_else(|| base[p].clone())
         }
     };
-    let rows = 2 * all.len() + on_thresholds;
+    let rows = before + reached.first().map_or(0, Vec::len);
     (0..function.params.len())
         .map(|p| Frame::from_fn(rows, function.params[p].ty.nullable(), |i, _| pick(p, i)))
         .collect()
@@ -383,7 +397,7 @@ fn mixed(values: &[Scalar], row: usize, param: usize) -> Option<Scalar> {
 }
 
 /// Whether a library may refuse a row for the value, which would hide what the other columns do.
-fn is_special(s: &Scalar) -> bool {
+pub(super) fn is_special(s: &Scalar) -> bool {
     match s {
         Scalar::Null => true,
         Scalar::F32(x) => !x.is_finite(),

@@ -1,7 +1,9 @@
 //! Every engine against the reference, on rows made to be hard and on a file.
 
 pub mod hard;
+mod paths;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,20 +55,31 @@ impl Verification {
 }
 
 /// Answers batches whose columns are the pipeline's inputs, in order.
-pub type Answer = Box<dyn Fn(&RecordBatch) -> Result<Vec<ArrayRef>>>;
+pub type Answer = Box<dyn Fn(&RecordBatch) -> Result<Vec<ArrayRef>> + Send + Sync>;
 
 /// The names of the engines that `verify` knows.
 pub const ENGINES: [&str; 3] = ["native", "optimized", "sql"];
+
+/// Whether this build has the engines of those names.
+pub fn engines(names: &[String]) -> Result<()> {
+    for name in names {
+        if !ENGINES.contains(&name.as_str()) {
+            let help = format!("one of: {}", ENGINES.join(", "));
+            return Err(Error::usage("--engines", format!("`{name}` is no engine"), help));
+        }
+        if name == "sql" && cfg!(not(feature = "query")) {
+            return Err(Error::feature("query", "--engines sql"));
+        }
+    }
+    Ok(())
+}
 
 fn engine(name: &str, pipeline: &Pipeline) -> Result<Answer> {
     let scorer = match name {
         "native" => score::native(&optimize::function(pipeline)?.pipeline)?,
         "optimized" => score::reference(&optimize::function(pipeline)?.pipeline)?,
-        "sql" => return crate::embedded::answerer(pipeline),
-        _ => {
-            let help = format!("one of: {}", ENGINES.join(", "));
-            return Err(Error::usage("--engines", format!("`{name}` is no engine"), help));
-        }
+        // `engines` knows no others.
+        _ => return crate::embedded::answerer(pipeline),
     };
     Ok(Box::new(move |b| score::batch(&*scorer, b)))
 }
@@ -83,6 +96,7 @@ pub fn verify(
     data: Option<&Path>,
     expected: Option<&Path>,
 ) -> Result<Verification> {
+    self::engines(engines)?;
     let mut able: Vec<(String, Answer)> = Vec::new();
     let mut absent = Vec::new();
     let asked = !engines.is_empty();
@@ -96,21 +110,14 @@ pub fn verify(
     }
     let reference = score::reference(pipeline)?;
     let hard = hard::rows(&pipeline.module, pipeline.function())?;
-    let mut sets = vec![("hard rows".to_owned(), vec![to_batch(pipeline.function(), &hard.params)?])];
+    let mut sets = vec![("hard rows".to_owned(), parts(&to_batch(pipeline.function(), &hard.params)?))];
     if let Some(path) = data {
         sets.push(("data".to_owned(), read(path, &*reference)?));
     }
     let tolerances = tolerances(pipeline.function());
     let mut comparisons = Vec::new();
     for (rows_from, batches) in &sets {
-        let tally = |(name, _): &(String, Answer)| Tally { null_for_nan: name == "sql", ..Tally::default() };
-        let mut tallies: Vec<Tally> = able.iter().map(tally).collect();
-        for batch in batches {
-            let right = score::batch(&*reference, batch)?;
-            for ((_, answer), tally) in able.iter().zip(&mut tallies) {
-                tally.add(pipeline.function(), batch, &answer(batch)?, &right, &tolerances);
-            }
-        }
+        let tallies = compare_all(pipeline.function(), &*reference, &able, batches, &tolerances)?;
         let named = able.iter().zip(tallies);
         comparisons.extend(named.map(|((name, _), t)| t.comparison(name, rows_from)));
     }
@@ -118,6 +125,49 @@ pub fn verify(
         comparisons.push(against_file(pipeline, &*reference, batches, path, &tolerances)?);
     }
     Ok(Verification { comparisons, thresholds: (hard.thresholds, hard.thresholds_in_all), absent })
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// One part for each thread, none of them small: an engine may make much of each.
+fn parts(batch: &RecordBatch) -> Vec<RecordBatch> {
+    let rows = batch.num_rows();
+    let part = rows.div_ceil(threads()).max(frames::BATCH_ROWS);
+    (0..rows).step_by(part).map(|from| batch.slice(from, part.min(rows - from))).collect()
+}
+
+/// Every engine against the reference on all batches, one tally for each engine.
+fn compare_all(
+    f: &Function,
+    reference: &dyn score::Scorer,
+    engines: &[(String, Answer)],
+    batches: &[RecordBatch],
+    tolerances: &[f64],
+) -> Result<Vec<Tally>> {
+    let compare = |batch: &RecordBatch| {
+        let right = score::batch(reference, batch)?;
+        let tally = |(name, answer): &(String, Answer)| {
+            let mut tally = Tally { null_for_nan: name == "sql", ..Tally::default() };
+            tally.add(f, batch, &answer(batch)?, &right, tolerances);
+            Ok(tally)
+        };
+        engines.iter().map(tally).collect::<Result<Vec<Tally>>>()
+    };
+    let mut all: Result<Vec<Tally>> = Ok(engines.iter().map(|_| Tally::default()).collect());
+    flock_core::ordered_map(threads(), batches.iter(), compare, |tallies| match (&mut all, tallies) {
+        (Ok(all), Ok(tallies)) => {
+            all.iter_mut().zip(tallies).for_each(|(a, t)| a.merge(t));
+            ControlFlow::Continue(())
+        }
+        (_, Err(e)) => {
+            all = Err(e);
+            ControlFlow::Break(())
+        }
+        (Err(_), _) => ControlFlow::Break(()),
+    });
+    all
 }
 
 /// The reference against what the library itself answered.
@@ -160,6 +210,9 @@ fn tolerances(function: &Function) -> Vec<f64> {
     function.outputs.iter().map(tolerance).collect()
 }
 
+/// Differences that are shown.
+const EXAMPLES: usize = 5;
+
 #[derive(Default)]
 struct Tally {
     null_for_nan: bool,
@@ -191,12 +244,22 @@ impl Tally {
                 self.worst = self.worst.max(error);
                 if !equal {
                     self.differences += 1;
-                    if self.examples.len() < 5 {
+                    if self.examples.len() < EXAMPLES {
                         self.examples.push(example(inputs, i, &output.name, &found.get(i, 0), &right.get(i, 0)));
                     }
                 }
             }
         }
+    }
+
+    /// What later rows gave.
+    fn merge(&mut self, other: Tally) {
+        self.rows += other.rows;
+        self.refused += other.refused;
+        self.differences += other.differences;
+        self.worst = self.worst.max(other.worst);
+        self.examples.extend(other.examples);
+        self.examples.truncate(EXAMPLES);
     }
 
     fn comparison(self, engine: &str, rows_from: &str) -> Comparison {

@@ -60,14 +60,22 @@ impl Pipeline {
         if outputs.is_empty() {
             return Ok(self.clone());
         }
-        let function = self.function().keep_outputs(outputs).map_err(|unknown| {
-            let known: Vec<&str> = self.function().outputs.iter().map(|o| &*o.name).collect();
-            let fault = |name: &String| {
-                Diagnostic::new("flock::outputs::unknown", name.as_str(), format!("`{}` has no such output", self.name))
+        let known: Vec<&str> = self.function().outputs.iter().map(|o| &*o.name).collect();
+        let fault = |(i, name): (usize, &String)| {
+            if outputs[..i].contains(name) {
+                let message = format!("`{name}` is asked for twice");
+                return Some(Diagnostic::new("flock::outputs::twice", &**name, message).help("name each output once"));
+            }
+            let unknown = || {
+                Diagnostic::new("flock::outputs::unknown", &**name, format!("`{}` has no such output", self.name))
                     .help(format!("it has: {}", known.join(", ")))
             };
-            Error::Input(unknown.iter().map(fault).collect())
-        })?;
+            (!known.contains(&&**name)).then(unknown)
+        };
+        let faults: Vec<Diagnostic> = outputs.iter().enumerate().filter_map(fault).collect();
+        let (true, Ok(function)) = (faults.is_empty(), self.function().keep_outputs(outputs)) else {
+            return Err(Error::Input(faults));
+        };
         let mut module = self.module.clone().into_inner();
         module.functions.retain(|f| *f.name != *self.name);
         module.functions.push(function);

@@ -1,5 +1,8 @@
 //! The embedded SQL engine: the generated SQL, executed over files. Needs the feature `query`.
 
+use std::ops::ControlFlow;
+
+use flock_engine::Progress;
 use flock_ir_spec::Verified;
 
 use crate::artefact::Pipeline;
@@ -8,18 +11,21 @@ use crate::query;
 use crate::run::{Done, Request};
 use crate::verify::Answer;
 
+/// What is told how far the work is, and may stop it.
+type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
 #[cfg(not(feature = "query"))]
 mod absent {
     use super::*;
     use crate::error::Error;
 
     /// Says how to get it.
-    pub fn run(_: &Request<'_>) -> Result<Done> {
+    pub fn run(_: &Request<'_>, _: OnProgress<'_>) -> Result<Done> {
         Err(Error::feature("query", "--engine sql"))
     }
 
     /// Says how to get it.
-    pub fn query(_: &Verified, _: &str, _: &'static str, _: &str, _: &query::Request<'_>) -> Result<Done> {
+    pub fn query(_: &Verified, _: &str, _: query::Choice, _: &query::Request<'_>, _: OnProgress<'_>) -> Result<Done> {
         Err(Error::feature("query", "flockc query"))
     }
 
@@ -36,20 +42,18 @@ pub use present::{answerer, query, run};
 
 #[cfg(feature = "query")]
 mod present {
-    use std::ops::ControlFlow;
-    use std::path::Path;
     use std::sync::Arc;
     use std::time::Instant;
 
     use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
     use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-    use flock_engine::{CompiledScorer, EngineError, FileSink, Head, QuerySession, Scorer, Sink, Source};
+    use flock_engine::{CompiledScorer, EngineError, FileSink, QuerySession, Scorer, Sink, Source, Summary};
     use flock_ir_spec::Diagnostic;
 
     use super::*;
     use crate::compile::{SqlOptions, collisions, sql};
     use crate::error::Error;
-    use crate::run::SHOWN_ROWS;
+    use crate::output::Output;
     use crate::score::faults;
 
     const TABLE: &str = "data";
@@ -62,45 +66,47 @@ mod present {
     }
 
     /// Scores a file with the pipeline's SQL.
-    pub fn run(request: &Request<'_>) -> Result<Done> {
+    pub fn run(request: &Request<'_>, progress: OnProgress<'_>) -> Result<Done> {
         let path = request.data.to_string_lossy();
         let source = Source::open(&path).map_err(faults)?;
         let fields = crate::frames::input_fields(request.pipeline.function());
         // The same faults, in the same words, as every other engine gives.
-        flock_engine::bind(&fields, &flock_engine::Keep::Nothing, &source.schema()).map_err(faults)?;
-        let all = || source.schema().fields().iter().map(|f| f.name().clone()).collect();
-        let keep: Vec<String> = if request.keep.iter().any(|k| k == "*") { all() } else { request.keep.to_vec() };
+        let bound = source.bind(&fields, &request.kept()).map_err(faults)?;
+        read_once(&fields, bound.kept())?;
+        let keep: Vec<String> = bound.kept().fields().iter().map(|f| f.name().clone()).collect();
         collisions(request.pipeline, &keep, false)?;
         let text = statement(request.pipeline, keep.clone())?;
         let started = Instant::now();
         let mut session = session(request.threads)?;
         session.register_table(TABLE, &path, &fields).map_err(faults)?;
-        let mut file = request.out.map(FileSink::new).transpose().map_err(|e| faults(e.into()))?;
-        let mut head = Head::new(SHOWN_ROWS);
-        let inner: &mut dyn Sink = match &mut file {
-            Some(f) => f,
-            None => &mut head,
+        let counted = Summary::default();
+        let inner = Output::new(request.out)?;
+        let mut sink = Counting { inner, outputs: keep.len(), strict: request.strict, counted };
+        session.run(&text, &mut sink, progress).map_err(faults)?;
+        Ok(sink.inner.done(sink.counted, ("sql", "asked for".into()), started))
+    }
+
+    /// A table has one column of a name: what is kept and an input must be of one type as both.
+    fn read_once(inputs: &[flock_engine::Field], kept: &Schema) -> Result<()> {
+        let twice = |f: &&Arc<Field>| {
+            inputs.iter().any(|i| i.name == *f.name() && !flock_engine::accepts(i.kind, f.data_type()))
         };
-        let mut sink = Counting { inner, outputs: keep.len(), refused: 0 };
-        let summary = session.run(&text, &mut sink, &mut |_| ControlFlow::Continue(())).map_err(faults)?;
-        Ok(Done {
-            rows: summary.rows,
-            refused: sink.refused,
-            engine: "sql",
-            why: "asked for".into(),
-            time: started.elapsed(),
-            head: file.is_none().then_some((head.names, head.rows)),
-            out: request.out.map(Path::to_path_buf),
-        })
+        let fault = |f: &Arc<Field>| {
+            let message = "it is kept as it stands in the file, as text, and is a number as an input";
+            Diagnostic::new("flock::run::kept_input", format!("column `{}`", f.name()), message)
+                .help("the SQL engine reads a column once: use --engine native, or do not keep it")
+        };
+        let faults: Vec<Diagnostic> = kept.fields().iter().filter(twice).map(fault).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Error::Input(faults)) }
     }
 
     /// Runs a statement over files; the functions that it calls are the module's, as machine code.
     pub fn query(
         module: &Verified,
         sql: &str,
-        engine: &'static str,
-        why: &str,
+        choice: query::Choice,
         request: &query::Request<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Done> {
         let started = Instant::now();
         let mut session = session(request.threads)?;
@@ -116,22 +122,9 @@ mod present {
                 session.register_function(&name, scorer.clone(), Some(&*output.name)).map_err(|e| faults(e.into()))?;
             }
         }
-        let mut file = request.out.map(FileSink::new).transpose().map_err(|e| faults(e.into()))?;
-        let mut head = Head::new(SHOWN_ROWS);
-        let sink: &mut dyn Sink = match &mut file {
-            Some(f) => f,
-            None => &mut head,
-        };
-        let summary = session.run(sql, sink, &mut |_| ControlFlow::Continue(())).map_err(faults)?;
-        Ok(Done {
-            rows: summary.rows,
-            refused: 0,
-            engine,
-            why: why.into(),
-            time: started.elapsed(),
-            head: file.is_none().then_some((head.names, head.rows)),
-            out: request.out.map(Path::to_path_buf),
-        })
+        let mut output = Output::new(request.out)?;
+        let summary = session.run(sql, &mut output, progress).map_err(faults)?;
+        Ok(output.done(summary, (choice.engine, choice.why), started))
     }
 
     fn session(threads: Option<usize>) -> Result<QuerySession> {
@@ -140,14 +133,16 @@ mod present {
     }
 
     /// Counts the rows that are null in every output.
-    struct Counting<'a> {
-        inner: &'a mut dyn Sink,
+    struct Counting {
+        inner: Output,
         /// The first output's column.
         outputs: usize,
-        refused: u64,
+        /// Whether such a row is a fault.
+        strict: bool,
+        counted: Summary,
     }
 
-    impl Sink for Counting<'_> {
+    impl Sink for Counting {
         fn start(&mut self, schema: &SchemaRef) -> std::result::Result<(), EngineError> {
             self.inner.start(schema)
         }
@@ -155,11 +150,16 @@ mod present {
         fn write(&mut self, batch: &RecordBatch) -> std::result::Result<(), EngineError> {
             let outputs = &batch.columns()[self.outputs..];
             let refused = |i: &usize| outputs.iter().all(|o| o.is_null(*i));
-            self.refused += (0..batch.num_rows()).filter(refused).count() as u64;
+            self.counted.refused += (0..batch.num_rows()).filter(refused).count() as u64;
+            self.counted.rows += batch.num_rows() as u64;
             self.inner.write(batch)
         }
 
         fn finish(&mut self) -> std::result::Result<(), EngineError> {
+            let Summary { rows, refused } = self.counted;
+            if self.strict && refused > 0 {
+                return Err(EngineError::RefusedRows { refused, rows });
+            }
             self.inner.finish()
         }
     }

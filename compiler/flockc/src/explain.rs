@@ -6,8 +6,10 @@ use flock_optimize::{Options, Placement, Report, Target};
 use serde_json::{Value, json};
 
 use crate::artefact::Pipeline;
+use crate::cli::Engine;
 use crate::error::Result;
-use crate::query::{NAME, Prepared};
+use crate::optimize::Costs;
+use crate::query::{self, NAME, Prepared};
 
 /// A module before and after, and what happened between.
 pub struct Explained {
@@ -20,7 +22,7 @@ pub struct Explained {
 /// Explains a pipeline by itself.
 pub fn pipeline(pipeline: &Pipeline) -> Result<Explained> {
     let target = Target::Function(pipeline.name.clone());
-    let done = flock_optimize::explain(&pipeline.module, &target, &Options::default(), &flock_optimize::Estimate)?;
+    let done = flock_optimize::explain(&pipeline.module, &target, &Options::default(), &Costs::default())?;
     let after = pipeline.with_module(done.module)?;
     let native = flock_cranelift::Cranelift::default();
     let mut plan = vec![("native".to_owned(), cost(&native, &after))];
@@ -38,12 +40,18 @@ fn cost<B: Backend>(backend: &B, pipeline: &Pipeline) -> String {
     }
 }
 
-/// Explains a query with the models in it.
-pub fn query(prepared: &Prepared) -> Result<Explained> {
+/// Explains a query with the models in it, and how that engine would run it on its files.
+pub fn query(prepared: &Prepared, engine: Engine) -> Result<Explained> {
     let options = Options { placement: Placement::Sql, ..Options::default() };
     let target = Target::Query(NAME.to_owned());
-    let done = flock_optimize::explain(&prepared.lifted, &target, &options, &flock_optimize::Estimate)?;
-    let plan = prepared.models.iter().map(|(name, p)| (format!("model {name}"), p.kind.name().to_owned())).collect();
+    let done = flock_optimize::explain(&prepared.lifted, &target, &options, &prepared.costs)?;
+    let model = |(name, p): &(String, Pipeline)| (format!("model {name}"), p.kind.name().to_owned());
+    let mut plan: Vec<(String, String)> = prepared.models.iter().map(model).collect();
+    plan.extend(prepared.costs.rows.iter().map(|(name, rows)| (format!("table {name}"), format!("about {rows} rows"))));
+    if !prepared.costs.rows.is_empty() {
+        let (_, choice) = query::choose(prepared, engine)?;
+        plan.push((format!("engine {}", choice.engine), choice.why));
+    }
     Ok(Explained { before: prepared.lifted.clone(), after: only_query(done.module)?, report: done.report, plan })
 }
 

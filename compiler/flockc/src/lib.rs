@@ -11,6 +11,7 @@ pub mod frames;
 pub mod inspect;
 pub mod optimize;
 pub mod outline;
+mod output;
 pub mod query;
 pub mod run;
 pub mod score;

@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flock_api::Backend;
-use flock_engine::{FileSink, Head, Keep, Options, Progress, Sink, Source};
-
-use flock_ir_spec::DType;
+use flock_engine::{Keep, Options, Progress, Source};
+use flock_ir_spec::{DType, Function};
 
 use crate::artefact::Pipeline;
 use crate::cli::Engine;
 use crate::error::{Error, Result};
+use crate::output::Output;
 use crate::score::{self, Scorer, faults};
 use crate::{compile, frames, optimize};
-
-/// Rows of the table that is shown where no file is written.
-pub(crate) const SHOWN_ROWS: usize = 10;
 
 /// What to run on what.
 pub struct Request<'a> {
@@ -33,6 +30,19 @@ pub struct Request<'a> {
     pub keep: &'a [String],
     /// Threads; the machine's cores without it.
     pub threads: Option<usize>,
+    /// Whether a row that the library would refuse is a fault.
+    pub strict: bool,
+}
+
+impl Request<'_> {
+    /// The columns that are passed through.
+    pub(crate) fn kept(&self) -> Keep {
+        match self.keep {
+            [] => Keep::Nothing,
+            names if names.iter().any(|n| n == "*") => Keep::All,
+            names => Keep::Columns(names.to_vec()),
+        }
+    }
 }
 
 /// Names, and per row and column the text or nothing for null.
@@ -86,10 +96,8 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, rows: u64) -> Result<Choice> 
         let why = format!("native code cannot take {}: {}", u.what, u.reason);
         return chosen(score::reference(pipeline)?, "reference", why);
     }
-    let native =
-        backend.cost(&optimized.module, f) * rows as f64 + COMPILE_NS + COMPILE_NODE_NS * f.graph.nodes().len() as f64;
+    let native = backend.cost(&optimized.module, f) * rows as f64 + compile_ns(f);
     let reference = REFERENCE_FACTOR * backend.cost(&optimized.module, f) * rows as f64;
-    let estimate = |ns: f64| format!("{:.1} ms", ns / 1e6);
     let why = format!("about {rows} rows: native {}, reference {}", estimate(native), estimate(reference));
     if native <= reference {
         chosen(score::native(&optimized)?, "native", why)
@@ -101,44 +109,35 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, rows: u64) -> Result<Choice> 
 /// Making machine code costs this much, and this much per node.
 const COMPILE_NS: f64 = 1.5e6;
 const COMPILE_NODE_NS: f64 = 4e4;
+
+/// What it takes to make machine code of a function, in nanoseconds.
+pub(crate) fn compile_ns(function: &Function) -> f64 {
+    COMPILE_NS + COMPILE_NODE_NS * function.graph.nodes().len() as f64
+}
+
 /// How much slower than machine code the reference evaluator is.
 const REFERENCE_FACTOR: f64 = 30.0;
-/// A row of a data file in bytes, for the estimate of rows.
-const ROW_BYTES: u64 = 40;
+
+/// Nanoseconds as a person reads an estimate.
+pub(crate) fn estimate(ns: f64) -> String {
+    format!("{:.1} ms", ns / 1e6)
+}
 
 /// Scores a file.
 pub fn run(request: &Request<'_>, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Done> {
     let path = request.data.to_string_lossy();
     if request.engine == Engine::Sql {
-        return crate::embedded::run(request);
+        return crate::embedded::run(request, progress);
     }
     let source = Source::open(&path).map_err(faults)?;
     compile::collisions(request.pipeline, request.keep, false)?;
-    let choice = choose(request.pipeline, request.engine, source.bytes() / ROW_BYTES)?;
-    let keep = match request.keep {
-        [] => Keep::Nothing,
-        names if names.iter().any(|n| n == "*") => Keep::All,
-        names => Keep::Columns(names.to_vec()),
-    };
-    let mut options = Options { keep, ..Options::default() };
+    let choice = choose(request.pipeline, request.engine, source.estimated_rows())?;
+    let mut options = Options { keep: request.kept(), strict: request.strict, ..Options::default() };
     options.threads = request.threads.unwrap_or(options.threads);
     let started = Instant::now();
-    let mut head = Head::new(SHOWN_ROWS);
-    let mut file = request.out.map(FileSink::new).transpose().map_err(|e| faults(e.into()))?;
-    let sink: &mut dyn Sink = match &mut file {
-        Some(f) => f,
-        None => &mut head,
-    };
-    let summary = flock_engine::run(&source, &*choice.scorer, &options, sink, progress).map_err(faults)?;
-    Ok(Done {
-        rows: summary.rows,
-        refused: summary.refused,
-        engine: choice.name,
-        why: choice.why,
-        time: started.elapsed(),
-        head: file.is_none().then_some((head.names, head.rows)),
-        out: request.out.map(Path::to_path_buf),
-    })
+    let mut output = Output::new(request.out)?;
+    let summary = flock_engine::run(&source, &*choice.scorer, &options, &mut output, progress).map_err(faults)?;
+    Ok(output.done(summary, (choice.name, choice.why), started))
 }
 
 /// What the columns of a data file hold.

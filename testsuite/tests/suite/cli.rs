@@ -62,11 +62,106 @@ fn wrong_usage_is_2() {
         flockc!("compile", &late, "--to", "object"),
         flockc!("run", &late, "--data", flights("sample.parquet"), "--engine", "gpu"),
         flockc!("run", &late, "--data", flights("sample.parquet"), "--threads", "0"),
+        flockc!("run", &late, "--data", flights("sample.parquet"), "--outputs", ""),
         flockc!("verify", &late, "--engines", "abacus"),
     ] {
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.out.is_empty() && !ran.err.is_empty());
     }
+}
+
+/// What is wrong with the flags is found before a file is read: these do not exist.
+#[test]
+fn wrong_usage_is_found_first() {
+    let sql = "SELECT predict(m) FROM t";
+    for ran in [
+        flockc!("compile", "absent.joblib", "--to", "sql", "--table", "t"),
+        flockc!("compile", "absent.joblib", "--to", "sql", "--dialect", "duckdb"),
+        flockc!("compile", "absent.joblib", "--to", "sql", "--dialect", "nosuch", "--table", "t"),
+        flockc!("compile", "absent.joblib", "--to", "ir", "--table", "t"),
+        flockc!("run", "absent.joblib", "--data", "absent.csv", "--engine", "gpu"),
+        flockc!("run", "absent.joblib", "--data", "absent.csv", "-o", "scores.xls"),
+        flockc!("verify", "absent.joblib", "--engines", "abacus"),
+        flockc!("query", sql, "--model", "m=absent.joblib"),
+        flockc!("query", sql, "--model", "m=absent.joblib", "--table", "t=absent.csv", "--engine", "reference"),
+        flockc!("query", sql, "--model", "m=absent.joblib", "--table", "t=absent.csv", "--dialect", "duckdb"),
+        flockc!("query", sql, "--model", "m=absent.joblib", "--to", "sql", "--dialect", "nosuch"),
+        flockc!("query", sql, "--model", "m=absent.joblib", "--model", "m=absent.joblib", "--table", "t=absent.csv"),
+    ] {
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(!ran.err.contains("absent"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn wrong_usage_is_json_where_json_is_asked_for() {
+    let late = flights("late.joblib");
+    for (ran, place) in [
+        (flockc!("--json", "run", &late), "--data"),
+        (flockc!("run", &late, "--data", "x.csv", "--engine", "abacus", "--json"), "--engine"),
+        (flockc!("score", "--json"), "score"),
+        (flockc!("--json"), "command line"),
+        (flockc!("--json", "compile", &late, "--to", "object"), "--to object"),
+    ] {
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        let report: serde_json::Value = serde_json::from_str(&ran.err).unwrap_or_else(|e| panic!("{e}: {}", ran.err));
+        let fault = &report["faults"][0];
+        assert_eq!(fault["code"], "flock::usage");
+        assert!(fault["place"].as_str().unwrap().contains(place), "{fault}");
+        assert!(!fault["message"].as_str().unwrap().is_empty() && fault["help"].is_string(), "{fault}");
+    }
+    assert!(flockc!("--json", "run", "--help").out.contains("Usage"), "help is help");
+}
+
+#[test]
+fn a_target_that_is_absent_names_what_it_waits_for() {
+    let late = flights("late.joblib");
+    for (to, codegen, names) in [
+        ("object", None, &["`object`", "cranelift", "llvm"][..]),
+        ("staticlib", Some("cranelift"), &["`staticlib`", "cranelift"]),
+        ("sharedlib", Some("llvm"), &["`sharedlib`", "feature `llvm`"]),
+        ("wgsl", None, &["`wgsl`", "feature `wgpu`"]),
+    ] {
+        let mut arguments: Vec<std::ffi::OsString> = vec!["compile".into(), (&late).into(), "--to".into(), to.into()];
+        arguments.extend(codegen.into_iter().flat_map(|c| ["--codegen".into(), c.into()]));
+        let ran = run(arguments);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(names.iter().all(|n| ran.err.contains(n)), "{}", ran.err);
+    }
+}
+
+#[test]
+fn explain_takes_what_it_uses() {
+    let late = flights("late.joblib");
+    for flag in [["-o", "x"], ["--engine", "native"], ["--to", "sql"], ["--dialect", "duckdb"], ["--threads", "1"]] {
+        assert_eq!(flockc!("explain", &late, flag[0], flag[1]).code, 2, "{flag:?}");
+    }
+    assert_eq!(flockc!("explain", &late, "--model", "m=x.joblib").code, 2);
+    assert_eq!(flockc!("explain", &late).code, 0);
+}
+
+/// The rows of the tables decide costs, and the plan says by what the engine is chosen.
+#[test]
+fn a_query_is_explained_with_the_rows_of_its_tables() {
+    let model = format!("late={}", flights("late.joblib").display());
+    let table = format!("flights={}", flights("sample.parquet").display());
+    let sql = "SELECT id, predict(late) AS p FROM flights WHERE dep_delay > 30";
+    let explained = |verb: &[&str]| {
+        let all = verb.iter().copied().chain([sql, "--model", &model, "--table", &table]);
+        let ran = run(all);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    let text = explained(&["explain"]);
+    for words in ["table flights", "2000 rows", "machine code called from SQL", "SQL alone"] {
+        assert!(text.contains(words), "{words} is not in {text}");
+    }
+    assert_eq!(text, explained(&["query", "--explain"]));
+    assert!(explained(&["query", "--explain", "--engine", "sql"]).contains("asked for"));
+    let without = flockc!("explain", sql, "--model", &model);
+    assert_eq!(without.code, 0, "{}", without.err);
+    let cost = |text: &str| text.lines().find(|l| l.contains("estimated cost")).unwrap().to_owned();
+    assert_ne!(cost(&text), cost(&without.out), "a table that is not known counts as a million rows");
 }
 
 #[cfg(not(feature = "query"))]
@@ -174,6 +269,27 @@ fn names_that_collide_are_named() {
     let ran = flockc!("run", flights("late.joblib"), "--data", flights("sample.parquet"), "--outputs", "probability_2");
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("probability_2") && ran.err.contains("probability_1"), "{}", ran.err);
+    let twice = ["--outputs", "prediction,probability_1,prediction"];
+    let ran = flockc!("run", flights("late.joblib"), "--data", flights("sample.parquet"), twice[0], twice[1]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("flock::outputs::twice") && ran.err.contains("`prediction` is asked for twice"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_kept_input_comes_back_as_it_stood() {
+    let folder = folder("kept");
+    let header = "dep_delay,distance,hour,minute,month,day,sched_dep_time,carrier,origin,dest\n";
+    let data = folder.join("rows.csv");
+    std::fs::write(&data, format!("{header}7,9007199254740993,5,15,1,1,515,UA,EWR,IAH\n")).unwrap();
+    let out = folder.join("scores.csv");
+    let ran = flockc!("run", flights("late.joblib"), "--data", &data, "--keep", "dep_delay,distance", "-o", &out);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.lines().nth(1).unwrap().starts_with("7,9007199254740993,"), "{text}");
 }
 
 #[test]
@@ -215,7 +331,19 @@ fn strict_fails_on_refused_rows() {
     let ran = flockc!("run", flights("late.joblib"), "--data", &data);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("1 rows are rows that the library would refuse"), "{}", ran.err);
-    assert_eq!(flockc!("run", flights("late.joblib"), "--data", &data, "--strict").code, 1);
+    let out = folder.join("scores.csv");
+    for engine in
+        if cfg!(feature = "query") { &["auto", "native", "reference", "sql"][..] } else { &["auto", "reference"] }
+    {
+        let late = flights("late.joblib");
+        let ran = flockc!("run", late, "--data", &data, "--strict", "-o", &out, "--engine", *engine);
+        assert_eq!(ran.code, 1);
+        assert!(ran.err.contains("1 of 1 rows are rows that the library would refuse"), "{}", ran.err);
+        assert!(!out.exists() && ran.out.is_empty());
+    }
+    let ran = flockc!("run", flights("late.joblib"), "--data", flights("sample.parquet"), "--strict", "-o", &out);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(out.exists());
 }
 
 /// Text → IR → text is the identity, and IR is a pipeline as good as its source.
@@ -248,6 +376,8 @@ fn verify_writes_a_certificate() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let certificate: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_eq!(certificate["equal"], true);
-    assert!(certificate["thresholds_covered"].as_u64().unwrap() > 100, "{certificate}");
+    // One-hot columns and imputed numbers among them: a row reaches each split and stands on it.
+    assert_eq!(certificate["thresholds_covered"], certificate["thresholds"], "{certificate}");
+    assert!(certificate["thresholds"].as_u64().unwrap() > 100, "{certificate}");
     assert!(certificate["comparisons"].as_array().unwrap().iter().all(|c| c["rows"].as_u64().unwrap() >= 1000));
 }

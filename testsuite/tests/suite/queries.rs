@@ -144,7 +144,7 @@ fn queries_in_the_embedded_engine() {
             let tables = [("flights".to_owned(), flights("sample.parquet"))];
             let request =
                 Request { sql, models: &[], tables: &tables, dialect: None, engine, out: Some(&out), threads: None };
-            match query::run(&prepared, &request) {
+            match query::run(&prepared, &request, &mut |_| std::ops::ControlFlow::Continue(())) {
                 Ok(_) => {
                     let found = frames::table(&out).unwrap();
                     let rows: Vec<Vec<Scalar>> =

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Compiles machine-learning pipelines to SQL and native code, and runs them where the data is.
@@ -34,7 +35,7 @@ pub enum Verb {
     Query(Query),
     /// Show the IR before and after optimisation, which rewrites fired, and what they saved.
     #[command(after_help = "Example:\n  flockc explain late.joblib")]
-    Explain(Query),
+    Explain(Explain),
     /// Show what a pipeline is: steps, inputs, outputs, sizes, and which target can take it.
     #[command(after_help = "Example:\n  flockc inspect late.joblib")]
     Inspect(Inspect),
@@ -68,10 +69,10 @@ impl Names {
 #[derive(Args, Debug, Default, Clone)]
 pub struct Columns {
     /// Keep these outputs only; what the others need is not computed.
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = NonEmptyStringValueParser::new())]
     pub outputs: Vec<String>,
     /// Keep this output; repeatable, for names with commas.
-    #[arg(long = "output", value_name = "NAME")]
+    #[arg(long = "output", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub output: Vec<String>,
     /// Pass these columns of the input through; `*` for all.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
@@ -133,8 +134,8 @@ pub struct Compile {
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
     /// Case of plain names in SQL.
-    #[arg(long, value_enum, default_value_t)]
-    pub identifiers: Identifiers,
+    #[arg(long, value_enum)]
+    pub identifiers: Option<Identifiers>,
     /// Emit what was lifted, without optimising it.
     #[arg(long)]
     pub no_optimize: bool,
@@ -182,7 +183,7 @@ pub struct Run {
     /// Threads; the machine's cores without it.
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Fail when a row is one that the library would refuse.
+    /// Fail when a row is one that the library would refuse: exit 1, and nothing is written to OUT.
     #[arg(long)]
     pub strict: bool,
     /// Columns.
@@ -190,18 +191,37 @@ pub struct Run {
     pub columns: Columns,
 }
 
-/// `flockc query` and `flockc explain`.
-#[derive(Args, Debug)]
-pub struct Query {
-    /// The query, or a file that holds it (`explain`: or a pipeline's file).
-    #[arg(value_name = "SQL|FILE")]
-    pub sql: String,
+/// What a query names.
+#[derive(Args, Debug, Default, Clone)]
+pub struct Named {
     /// A model of the query; repeatable.
     #[arg(long, value_name = "NAME=PIPELINE", value_parser = pair)]
     pub model: Vec<(String, PathBuf)>,
     /// A table of the query; repeatable.
     #[arg(long, value_name = "NAME=FILE", value_parser = pair)]
     pub table: Vec<(String, PathBuf)>,
+}
+
+/// `flockc explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The query, a file that holds it, or a pipeline's file.
+    #[arg(value_name = "SQL|FILE")]
+    pub subject: String,
+    /// Models and tables.
+    #[command(flatten)]
+    pub named: Named,
+}
+
+/// `flockc query`.
+#[derive(Args, Debug)]
+pub struct Query {
+    /// The query, or a file that holds it.
+    #[arg(value_name = "SQL|FILE")]
+    pub sql: String,
+    /// Models and tables.
+    #[command(flatten)]
+    pub named: Named,
     /// Where the result goes; the first rows as a table without it.
     #[arg(short, long, value_name = "OUT")]
     pub output_file: Option<PathBuf>,
@@ -209,13 +229,13 @@ pub struct Query {
     #[arg(long, value_enum, default_value_t)]
     pub engine: Engine,
     /// Show the plan in place of running it.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["output_file", "threads"])]
     pub explain: bool,
     /// Print the optimised statement in place of running it.
     #[arg(long, value_parser = ["sql"], requires = "dialect")]
     pub to: Option<String>,
     /// The dialect of the printed statement.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "to")]
     pub dialect: Option<String>,
     /// Threads; the machine's cores without it.
     #[arg(long, value_name = "N")]

@@ -8,6 +8,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 pub use args::{Cli, Engine, Verb};
 
@@ -22,6 +23,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version go to standard output with 0, wrong usage to standard error with 2.
+            if e.use_stderr() && json_asked() {
+                let e = usage(&e);
+                report(&e, true);
+                return ExitCode::from(e.exit_code());
+            }
             let code = u8::try_from(e.exit_code()).unwrap_or(2);
             let _ = e.print();
             return ExitCode::from(code);
@@ -40,6 +46,27 @@ pub fn main() -> ExitCode {
             ExitCode::from(e.exit_code())
         }
     }
+}
+
+/// Whether reports are wanted as JSON, of a command line that cannot be read as a whole.
+fn json_asked() -> bool {
+    std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json")
+}
+
+/// What clap says, as the other errors are: the argument, what is wrong, and what helps.
+fn usage(e: &clap::Error) -> Error {
+    let named = [ContextKind::InvalidArg, ContextKind::InvalidSubcommand].into_iter().find_map(|kind| e.get(kind));
+    let place = match named {
+        Some(ContextValue::String(s)) => s.clone(),
+        Some(ContextValue::Strings(all)) => all.join(", "),
+        _ => "command line".to_owned(),
+    };
+    let text = e.render().to_string();
+    if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Error::usage(&place, "a verb is missing", text.trim());
+    }
+    let (message, help) = text.split_once("\n\n").unwrap_or((&text, ""));
+    Error::usage(&place, message.trim_start_matches("error: ").trim(), help.trim())
 }
 
 /// A panic is a fault of ours, whatever the input; its message is on standard error already.

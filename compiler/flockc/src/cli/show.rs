@@ -36,12 +36,15 @@ impl Bar {
     /// Draws how far the work is.
     pub fn update(&mut self, p: Progress) -> ControlFlow<()> {
         if self.bar.is_none() && self.started.elapsed() > Duration::from_secs(1) && std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{wide_bar} {percent}% {msg}");
-            self.bar = Some(ProgressBar::new(STEPS).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+            // How much of a query is done is not known: its rows are counted.
+            let template = if p.read > 0.0 { "{wide_bar} {percent}% {msg}" } else { "{spinner} {elapsed} {msg}" };
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.bar = Some(ProgressBar::new(STEPS).with_style(style));
         }
         if let Some(bar) = &self.bar {
             bar.set_position((p.read * STEPS as f64) as u64);
             bar.set_message(format!("{} rows", p.rows));
+            bar.tick();
         }
         ControlFlow::Continue(())
     }

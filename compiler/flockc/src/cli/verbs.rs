@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use flock_ir_spec::Diagnostic;
+use flock_engine::OutputKind;
 use serde_json::{Value, json};
 
-use super::args::{self, Cli, Target, Verb};
+use super::args::{self, Cli, Engine, Target, Verb};
 use super::show;
 use crate::artefact::{LoadOptions, Pipeline};
 use crate::error::{Error, Result};
@@ -53,14 +53,7 @@ fn load(path: &Path, names: &args::Names, data: Option<&Path>) -> Result<Pipelin
 }
 
 fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
-    if let Target::Object | Target::Staticlib | Target::Sharedlib | Target::Wgsl = a.to {
-        let message = "this version of flockc compiles to sql and ir";
-        return Err(Error::usage(
-            "--to",
-            message,
-            "use --to sql or --to ir; `flockc run` makes machine code on the spot",
-        ));
-    }
+    absent_target(a)?;
     if a.cpu.is_some() || a.codegen.is_some() {
         return Err(Error::usage(
             "--cpu, --codegen",
@@ -68,21 +61,60 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
             "leave them out",
         ));
     }
+    let options = if a.to == Target::Sql { Some(sql_options(a)?) } else { None };
+    if options.is_none() {
+        only_for_sql(a)?;
+    }
     let pipeline = load(&a.pipeline, &a.columns.names, None)?.with_outputs(&a.columns.wanted())?;
-    let text = if a.to == Target::Ir {
-        compile::ir(&pipeline, a.no_optimize)?
-    } else {
-        let missing = |flag: &str, help: &str| Error::usage(flag, "--to sql needs it", help.to_owned());
-        let options = compile::SqlOptions {
-            dialect: a.dialect.clone().ok_or_else(|| missing("--dialect", "for example --dialect duckdb"))?,
-            table: a.table.clone().ok_or_else(|| missing("--table", "for example --table flights"))?,
-            keep: a.columns.keep.clone(),
-            exact: a.identifiers == args::Identifiers::Exact,
-            no_optimize: a.no_optimize,
-        };
-        compile::sql(&pipeline, &options)?
+    let text = match options {
+        Some(options) => compile::sql(&pipeline, &options)?,
+        None => compile::ir(&pipeline, a.no_optimize)?,
     };
     emit(a.output_file.as_deref(), &text)
+}
+
+/// Targets that no build of this version has, with what they wait for.
+fn absent_target(a: &args::Compile) -> Result<()> {
+    let native = "use `flockc run`, which makes machine code on the spot, or --to sql";
+    let llvm = a.codegen.as_deref() == Some("llvm");
+    let (what, help) = match a.to {
+        Target::Sql | Target::Ir => return Ok(()),
+        Target::Wgsl => ("the cargo feature `wgpu` (GPU kernels)", "use --to sql, or `flockc run` on the processor"),
+        _ if llvm => ("the cargo feature `llvm`", native),
+        _ => ("object files from the code generator `cranelift`, or the cargo feature `llvm`", native),
+    };
+    let name = format!("{:?}", a.to).to_lowercase();
+    let message = format!("`{name}` needs {what}, which this version of flockc does not have yet");
+    Err(Error::usage(&format!("--to {name}"), message, help))
+}
+
+/// What `--to sql` needs to know; a dialect that there is.
+fn sql_options(a: &args::Compile) -> Result<compile::SqlOptions> {
+    let missing = |flag: &str, help: &str| Error::usage(flag, "--to sql needs it", help.to_owned());
+    let options = compile::SqlOptions {
+        dialect: a.dialect.clone().ok_or_else(|| missing("--dialect", "for example --dialect duckdb"))?,
+        table: a.table.clone().ok_or_else(|| missing("--table", "for example --table flights"))?,
+        keep: a.columns.keep.clone(),
+        exact: a.identifiers == Some(args::Identifiers::Exact),
+        no_optimize: a.no_optimize,
+    };
+    compile::dialect(&options.dialect)?;
+    Ok(options)
+}
+
+/// Flags that shape a statement are wrong where none is written.
+fn only_for_sql(a: &args::Compile) -> Result<()> {
+    let given = [
+        ("--dialect", a.dialect.is_some()),
+        ("--table", a.table.is_some()),
+        ("--keep", !a.columns.keep.is_empty()),
+        ("--identifiers", a.identifiers.is_some()),
+    ];
+    let flags: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
+    if flags.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage(&flags.join(", "), "a SQL statement has this, Flock IR does not", "leave it out, or use --to sql"))
 }
 
 /// Writes a file that appears whole or not at all; a link's target is what is written, and what is no file (a pipe, a
@@ -116,7 +148,19 @@ fn permissions() -> std::fs::Permissions {
     std::fs::Permissions::from_mode(0o666)
 }
 
+/// The name of a data file says its format.
+fn output_kind(out: Option<&Path>) -> Result<()> {
+    let kind = |path| OutputKind::of(path).map_err(|e| Error::usage("-o", e.to_string(), e.help().unwrap_or_default()));
+    out.map_or(Ok(()), |path| kind(path).map(drop))
+}
+
 fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
+    output_kind(a.output_file.as_deref())?;
+    match a.engine {
+        Engine::Gpu => return Err(crate::error::no_gpu()),
+        Engine::Sql if cfg!(not(feature = "query")) => return Err(Error::feature("query", "--engine sql")),
+        _ => {}
+    }
     let pipeline = load(&a.pipeline, &a.columns.names, Some(&a.data))?.with_outputs(&a.columns.wanted())?;
     let request = run::Request {
         pipeline: &pipeline,
@@ -125,18 +169,12 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
         engine: a.engine,
         keep: &a.columns.keep,
         threads: a.threads.map(usize::from),
+        strict: a.strict,
     };
     let mut bar = show::Bar::new();
     let done = run::run(&request, &mut |p| bar.update(p))?;
     drop(bar);
     finish(&done, json)?;
-    if a.strict && done.refused > 0 {
-        let message = format!("{} of {} rows are rows that the library would refuse", done.refused, done.rows);
-        return Err(Error::one(
-            Diagnostic::new("flock::run::refused_rows", a.data.display().to_string(), message)
-                .help("without --strict they get NULL in every output"),
-        ));
-    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,8 +206,8 @@ fn finish(done: &run::Done, json: bool) -> Result<()> {
 fn query_request(a: &args::Query) -> query::Request<'_> {
     query::Request {
         sql: &a.sql,
-        models: &a.model,
-        tables: &a.table,
+        models: &a.named.model,
+        tables: &a.named.table,
         dialect: a.dialect.as_deref(),
         engine: a.engine,
         out: a.output_file.as_deref(),
@@ -178,31 +216,52 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
 }
 
 fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
+    let request = query_request(a);
     if a.explain {
-        return explain_verb(a, json);
+        query::engine(a.engine)?;
+        return explained(&explain::query(&query::prepare(&request)?, a.engine)?, json);
     }
-    let prepared = query::prepare(&query_request(a))?;
     if let Some(name) = a.to.as_ref().and(a.dialect.as_deref()) {
-        return emit(a.output_file.as_deref(), &query::to_sql(&prepared, name)?);
+        return emit(a.output_file.as_deref(), &query::to_sql(&query::prepare(&request)?, name)?);
     }
-    let done = query::run(&prepared, &query_request(a))?;
+    output_kind(a.output_file.as_deref())?;
+    query::runnable(&request)?;
+    let prepared = query::prepare(&request)?;
+    let mut bar = show::Bar::new();
+    let done = query::run(&prepared, &request, &mut |p| bar.update(p))?;
+    drop(bar);
     finish(&done, json)?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn explained(explained: &explain::Explained, json: bool) -> Result<ExitCode> {
+    if json { print_json(&explained.json()) } else { print(&explained.text()) }
+}
+
 /// A pipeline's file, or a query.
-fn explain_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
-    let path = Path::new(&a.sql);
-    if !path.exists() && !a.sql.contains(char::is_whitespace) {
+fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
+    let path = Path::new(&a.subject);
+    if !path.exists() && !a.subject.contains(char::is_whitespace) {
         return Err(Error::io(path, &std::io::ErrorKind::NotFound.into()));
     }
     let is_pipeline = path.is_file() && std::fs::read(path).is_ok_and(|bytes| artefact::sniff(&bytes).is_some());
-    let explained = if is_pipeline {
-        explain::pipeline(&artefact::load(path, &LoadOptions::default())?)?
-    } else {
-        explain::query(&query::prepare(&query_request(a))?)?
+    if is_pipeline {
+        if !a.named.model.is_empty() || !a.named.table.is_empty() {
+            let message = "a query has models and tables, a pipeline by itself has none";
+            return Err(Error::usage("--model, --table", message, "leave them out"));
+        }
+        return explained(&explain::pipeline(&artefact::load(path, &LoadOptions::default())?)?, json);
+    }
+    let request = query::Request {
+        sql: &a.subject,
+        models: &a.named.model,
+        tables: &a.named.table,
+        dialect: None,
+        engine: Engine::Auto,
+        out: None,
+        threads: None,
     };
-    if json { print_json(&explained.json()) } else { print(&explained.text()) }
+    explained(&explain::query(&query::prepare(&request)?, Engine::Auto)?, json)
 }
 
 fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
@@ -211,6 +270,7 @@ fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
 }
 
 fn verify_verb(a: &args::Verify, json: bool) -> Result<ExitCode> {
+    verify::engines(&a.engines)?;
     let pipeline = load(&a.pipeline, &a.names, a.data.as_deref())?;
     let done = verify::verify(&pipeline, &a.engines, a.data.as_deref(), a.expected.as_deref())?;
     let hash = artefact::file_hash(&a.pipeline)?;
@@ -243,8 +303,9 @@ fn verify_text(done: &verify::Verification) -> String {
     let rows: Vec<Vec<Option<String>>> = done.comparisons.iter().map(row).collect();
     let mut text = format!("{}\n", show::table(&names, &rows));
     let (covered, all) = done.thresholds;
+    let others = if covered < all { "; the others no row reaches, or several columns decide them" } else { "" };
     text.push_str(&format!(
-        "hard rows stand on {covered} of {all} distinct thresholds; categories or several columns decide the others\n"
+        "hard rows stand on {covered} of {all} distinct thresholds, each reached from its tree's root{others}\n"
     ));
     for c in &done.comparisons {
         for e in &c.examples {

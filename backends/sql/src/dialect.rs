@@ -1,6 +1,7 @@
 //! Dialects as data: what differs, and what is true of each engine. Every fact was tried on the version named in the
 //! dialect's own file.
 
+use crate::carried::Carried;
 use crate::literal;
 
 /// How a double is written so that it is read back as the same double, by itself.
@@ -148,6 +149,8 @@ pub struct Dialect {
     pub stored: Stored,
     /// Whether FULL JOIN takes conditions of an equality between its sides alone (and others beside it, or a constant).
     pub full_join_by_equality: bool,
+    /// What of carried SQL it does not take as it stands.
+    pub carried: &'static Carried,
     /// What holds a stage together.
     pub fence: Fence,
     /// How `*` passes through.

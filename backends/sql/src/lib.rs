@@ -5,6 +5,7 @@
 //! are held.
 
 mod backend;
+mod carried;
 mod dialect;
 mod dialects;
 mod encodings;
@@ -19,6 +20,7 @@ mod statement;
 pub mod threshold;
 
 pub use backend::Sql;
+pub use carried::Carried;
 pub use dialect::{Dialect, Fence, FloatForm, Identifiers, IntegerCast, Nan, RoundEven, Star, Stored, Traps};
 pub use dialects::{dialect, dialects};
 pub use lower::Naming;

@@ -12,6 +12,7 @@ use flock_ir_spec::{
     Verified,
 };
 
+use crate::carried;
 use crate::dialect::{Dialect, Identifiers};
 use crate::expr::{Arena, Cast, Id, Op2, X};
 use crate::literal;
@@ -408,7 +409,11 @@ impl<'m> Emitter<'m> {
             let open = self.open(*input);
             froms.push(self.close(open, *input).from);
         }
-        let text = filled(sql, &froms);
+        let adapted = carried::adapted(self.dialect, sql).unwrap_or_else(|why| {
+            self.faults.push(unsupported(&self.query.name, "opaque", &why));
+            Default::default()
+        });
+        let text = filled(&adapted, &froms);
         let mut names = Names::new(self.dialect);
         let own: Vec<String> = columns.iter().map(|c| names.free(&[&c.name])).collect();
         let name = literal::identifier(&self.statement.tables.free(&["carried"]));

@@ -53,3 +53,41 @@ fn not_in_a_set_of_floats() {
         assert!(text.contains("WHERE NOT (CAST(\"a\" AS ") && text.contains(" IN (1.0"), "{text}");
     }
 }
+
+fn carried(text: &str, name: &str) -> Result<String, String> {
+    let text = text.replace('"', "\\\"");
+    sql(
+        &format!(
+            "r0 = scan t (a@0: str?)\n%0: str? = opaque[\"{text}\"] @0?\nr1 = project r0 (b@1: str? = %0)\nreturn r1"
+        ),
+        name,
+    )
+}
+
+/// Carried SQL is said in the dialect's own types and collation; what it lacks or takes otherwise is refused by name.
+#[test]
+fn carried_sql_is_adapted_or_refused() {
+    let has = |text: &str, name: &str, part: &str| {
+        let found = carried(text, name).expect(text);
+        assert!(found.contains(part), "{found}");
+    };
+    has("CAST({0} AS VARCHAR)", "postgres", " AS text)");
+    has("CAST({0} AS DOUBLE)", "postgres", " AS float8)");
+    has("CAST({0} AS DATE)", "duckdb", " AS DATE)");
+    has("{0} COLLATE \"C\"", "sqlite", "COLLATE BINARY");
+    has("{0} COLLATE \"C\"", "postgres", "COLLATE \"C\"");
+    has("replace({0}, 'LIKE lower(', '')", "sqlite", "replace(");
+    has("upper({0})", "duckdb", "upper(");
+    for (text, name, word) in [
+        ("CAST({0} AS DATE)", "sqlite", "DATE"),
+        ("CAST({0} AS VARCHAR(3))", "duckdb", "VARCHAR(3)"),
+        ("{0} COLLATE \"de_DE\"", "duckdb", "COLLATE"),
+        ("{0} LIKE 'A%'", "sqlite", "LIKE"),
+        ("upper({0})", "sqlite", "upper"),
+        ("strftime({0}, '%Y')", "postgres", "strftime"),
+        ("to_char({0})", "duckdb", "to_char"),
+        ("TRY_CAST({0} AS BIGINT)", "postgres", "try_cast"),
+    ] {
+        assert!(carried(text, name).is_err_and(|why| why.contains(word)), "{text} in {name}");
+    }
+}

@@ -6,6 +6,7 @@
 //! Names that differ in case alone are one name, quoted or not. Single-use CTEs are inlined, projections are kept.
 //! 100 trees of 255 nodes plan in 11 s as one sum, in 3 s as sums of 10 trees.
 
+use crate::carried::Carried;
 use crate::dialect::*;
 
 /// DuckDB.
@@ -36,8 +37,29 @@ pub static DIALECT: Dialect = Dialect {
     folds_case: true,
     stored: Stored::AsWritten,
     full_join_by_equality: false,
+    carried: &CARRIED,
     fence: Fence::None,
     star: Star::Exclude,
     case_ns: [25.0, 70.0, 110.0],
     when_ns: 2.7,
+};
+
+const LACKS: &str = "it is not there";
+
+static CARRIED: Carried = Carried {
+    functions: None,
+    refused: &[
+        ("safe_cast(", "DuckDB has TRY_CAST"),
+        ("SIMILAR TO", "DuckDB takes it for a regular expression"),
+        ("btrim(", LACKS),
+        ("date_bin(", LACKS),
+        ("dateadd(", LACKS),
+        ("initcap(", LACKS),
+        ("regexp_like(", LACKS),
+        ("to_char(", LACKS),
+        ("to_date(", LACKS),
+        ("truncate(", LACKS),
+        ("width_bucket(", LACKS),
+    ],
+    types: &["DATE", "TIME", "TIMESTAMP", "DECIMAL", "NUMERIC"],
 };

@@ -8,6 +8,7 @@
 //! FULL JOIN: "only supported with merge-joinable or hash-joinable join conditions", an equality of both sides or a
 //! constant (`optimizer/path/joinpath.c`, `select_mergejoin_clauses`).
 
+use crate::carried::Carried;
 use crate::dialect::*;
 
 /// PostgreSQL.
@@ -38,8 +39,52 @@ pub static DIALECT: Dialect = Dialect {
     folds_case: false,
     stored: Stored::Lower,
     full_join_by_equality: true,
+    carried: &CARRIED,
     fence: Fence::OffsetZero,
     star: Star::Row,
     case_ns: [40.0, 65.0, 145.0],
     when_ns: 15.0,
+};
+
+const LACKS: &str = "it is not there";
+
+static CARRIED: Carried = Carried {
+    functions: None,
+    refused: &[
+        ("try_cast(", LACKS),
+        ("safe_cast(", LACKS),
+        ("round(", "PostgreSQL rounds a float's ties to even, others away from zero"),
+        ("regexp_matches(", "PostgreSQL gives a set of rows for it"),
+        ("contains(", LACKS),
+        ("date_add(", LACKS),
+        ("date_diff(", LACKS),
+        ("date_sub(", LACKS),
+        ("dateadd(", LACKS),
+        ("datediff(", LACKS),
+        ("datepart(", LACKS),
+        ("datetrunc(", LACKS),
+        ("day(", LACKS),
+        ("dayname(", LACKS),
+        ("dayofweek(", LACKS),
+        ("dayofyear(", LACKS),
+        ("ends_with(", LACKS),
+        ("epoch(", LACKS),
+        ("hour(", LACKS),
+        ("instr(", LACKS),
+        ("isinf(", LACKS),
+        ("len(", LACKS),
+        ("log2(", LACKS),
+        ("minute(", LACKS),
+        ("month(", LACKS),
+        ("monthname(", LACKS),
+        ("quarter(", LACKS),
+        ("second(", LACKS),
+        ("strftime(", LACKS),
+        ("today(", LACKS),
+        ("truncate(", LACKS),
+        ("week(", LACKS),
+        ("weekday(", LACKS),
+        ("year(", LACKS),
+    ],
+    types: &["DATE", "TIME", "TIMESTAMP", "DECIMAL", "NUMERIC"],
 };

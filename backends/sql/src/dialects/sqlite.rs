@@ -7,6 +7,7 @@
 //! collation, so BINARY is named. Names that differ in ASCII case alone are one name.
 //! RIGHT and FULL JOIN are there since 3.39.
 
+use crate::carried::Carried;
 use crate::dialect::*;
 
 /// SQLite.
@@ -37,8 +38,63 @@ pub static DIALECT: Dialect = Dialect {
     folds_case: true,
     stored: Stored::AsWritten,
     full_join_by_equality: false,
+    carried: &CARRIED,
     fence: Fence::Materialized,
     star: Star::RowId,
     case_ns: [77.0, 108.0, 116.0],
     when_ns: 20.0,
+};
+
+const LACKS: &str = "it is not there";
+
+/// What it has in the meaning of others. `upper` and `lower` change ASCII letters alone, `format` and `strftime` take
+/// their operands otherwise.
+const FUNCTIONS: &[&str] = &[
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
+    "cos",
+    "cosh",
+    "degrees",
+    "instr",
+    "length",
+    "log",
+    "log10",
+    "log2",
+    "ltrim",
+    "mod",
+    "pow",
+    "power",
+    "radians",
+    "replace",
+    "round",
+    "rtrim",
+    "sign",
+    "sin",
+    "sinh",
+    "substr",
+    "substring",
+    "tan",
+    "trim",
+    "trunc",
+];
+
+static CARRIED: Carried = Carried {
+    functions: Some(FUNCTIONS),
+    refused: &[
+        ("LIKE", "SQLite's LIKE does not tell ASCII capitals from small letters"),
+        ("ILIKE", LACKS),
+        ("SIMILAR", LACKS),
+        ("RLIKE", LACKS),
+        ("REGEXP", LACKS),
+        ("INTERVAL", LACKS),
+        ("DATE", "SQLite has no dates"),
+        ("TIMESTAMP", "SQLite has no dates"),
+        ("TIME", "SQLite has no dates"),
+        ("ARRAY", LACKS),
+        ("EXCEPT ALL", LACKS),
+        ("INTERSECT ALL", LACKS),
+    ],
+    types: &[],
 };

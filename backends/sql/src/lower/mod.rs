@@ -40,6 +40,7 @@ use flock_ir_spec::{
     Attr, ColumnId, Constant, DType, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Scalar,
 };
 
+use crate::carried;
 use crate::dialect::{Dialect, Nan};
 use crate::expr::{Arena, Cast, Id, Lit, X};
 pub use range::Range;
@@ -224,8 +225,12 @@ impl<'m> Lower<'m> {
             }
             (Op::Call, Attr::Call { function, output, .. }) => self.call(node, function, output, args),
             (Op::Opaque, Attr::Opaque { sql, ty }) => {
+                let text = match carried::adapted(self.dialect(), sql) {
+                    Ok(text) => text,
+                    Err(why) => return self.refused(node, &why),
+                };
                 let ids: Vec<Id> = args.iter().filter_map(|a| a.first()).map(|c| self.raw(c).id).collect();
-                let id = self.arena.add(X::Template(sql.clone(), ids.into()));
+                let id = self.arena.add(X::Template(text.as_ref().into(), ids.into()));
                 let nan = ty.dtype.is_float() && self.dialect().has_nan();
                 vec![Cell::Val(Val { null: ty.nullable, nan, ..self.plain(id, ty.dtype) })]
             }

@@ -100,7 +100,7 @@ fn wrong_usage_is_json_where_json_is_asked_for() {
         (flockc!("--json", "run", &late), "--data"),
         (flockc!("run", &late, "--data", "x.csv", "--engine", "abacus", "--json"), "--engine"),
         (flockc!("score", "--json"), "score"),
-        (flockc!("--json"), "command line"),
+        (flockc!("--json"), "flockc"),
         (flockc!("--json", "compile", &late, "--to", "object"), "--to object"),
     ] {
         assert_eq!(ran.code, 2, "{}", ran.err);

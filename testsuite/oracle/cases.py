@@ -25,6 +25,10 @@ class Case:
         at = [key for key, _ in entries].index(after) + 1
         self.sections = dict(entries[:at] + [(name, text)] + entries[at:])
 
+    def drop(self, name: str) -> None:
+        """Removes a section."""
+        self.sections.pop(name, None)
+
     def settings(self, name: str) -> dict[str, str]:
         """A section of `key: value` lines; empty where there is none."""
         return parse_settings(self.get(name) or "")

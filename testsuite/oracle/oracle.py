@@ -17,7 +17,12 @@ from cases import Case
 from lock import Lock, digest
 
 HERE = Path(__file__).parent
-REQUIREMENTS = {"1.9": HERE / "requirements.txt", "1.2": HERE / "requirements-1.2.txt"}
+NEWEST = "1.9"
+VERSIONS = [NEWEST, "1.7", "1.5", "1.2"]
+ENDINGS = {"joblib": "joblib", "pickle": "pkl", "skops": "skops"}
+BOOSTERS = ("xgboost", "lightgbm", "catboost")
+NEIGHBOURS = ("category_encoders", "imblearn", "feature_engine")
+PACKAGES = {"xgboost": "xgboost-cpu", "imblearn": "imbalanced-learn"}
 
 
 def find(root: Path, names: list[str]) -> list[Case]:
@@ -29,13 +34,14 @@ def find(root: Path, names: list[str]) -> list[Case]:
 
 def versions(case: Case) -> list[str]:
     """The case's scikit-learn versions, the newest first."""
-    listed = case.settings("options").get("versions", "1.2, 1.9")
-    return sorted((version.strip() for version in listed.split(",")), reverse=True)
+    listed = case.settings("options").get("versions")
+    return sorted(map(str.strip, listed.split(",")), key=VERSIONS.index) if listed else VERSIONS
 
 
 def model_path(case: Case, version: str) -> Path:
     """Where the fitted model of that version lies."""
-    return case.path.parent / "models" / f"{case.path.stem}.sklearn-{version}.joblib"
+    ending = ENDINGS[case.settings("options").get("format", "joblib")]
+    return case.path.parent / "models" / f"{case.path.stem}.sklearn-{version}.{ending}"
 
 
 def twin_path(case: Case) -> Path | None:
@@ -51,18 +57,32 @@ def model_files(case: Case) -> list[Path]:
 
 def origin(case: Case, version: str, twin: bool) -> str:
     """The hash of what a model file is made from."""
-    parts = [case.get("sklearn"), case.settings("options").get("compress", ""), pins(version)]
+    options = case.settings("options")
+    parts = [case.get("sklearn"), options.get("compress", ""), pins(version, used(case))]
     if twin:
         header = (case.get("data") or "").partition("\n")[0]
         parts += [case.get("onnx"), header]
     return digest("\0".join(parts).encode())
 
 
-def pins(version: str) -> str:
+def used(case: Case) -> tuple[str, ...]:
+    """The packages beside scikit-learn that the model file of a case depends on."""
+    named = [name for name in BOOSTERS + NEIGHBOURS if name in case.get("sklearn")]
+    if case.settings("options").get("format") == "skops":
+        named.append("skops")
+    return tuple(PACKAGES.get(name, name) + "==" for name in named)
+
+
+def pins(version: str, used: tuple[str, ...]) -> str:
     """The pinned packages that a model file depends on, without comments."""
-    kept = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx==")
-    lines = REQUIREMENTS[version].read_text().splitlines()
+    kept = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx==") + used
+    lines = requirements(version).read_text().splitlines()
     return "\n".join(line for line in lines if line.startswith(kept))
+
+
+def requirements(version: str) -> Path:
+    """The pins of an environment."""
+    return HERE / ("requirements.txt" if version == NEWEST else f"requirements-{version}.txt")
 
 
 def job(case: Case, version: str, lock: Lock) -> dict:
@@ -84,20 +104,40 @@ def ask(python: str, jobs: list[dict]) -> list[dict]:
 
 def place(case: Case, name: str) -> str:
     """The section behind which a new one goes."""
-    order = ["options", "sklearn", "onnx", "data:python", "data", "run:sklearn-1.9", "run:sklearn-1.2", "run:onnx"]
+    order = ["options", "sklearn", "onnx", "data:python", "data", *map(run_section, VERSIONS), "run:onnx"]
     return [before for before in order[: order.index(name)] if case.get(before) is not None][-1]
 
 
+def run_section(version: str) -> str:
+    """The section with the answers of that scikit-learn."""
+    return f"run:sklearn-{version}"
+
+
 def update(path: Path, sections: dict[str, str], write: bool) -> list[str]:
-    """Puts sections into a case; returns the names of those that changed."""
+    """Puts sections into a case; returns the names of those that changed.
+
+    A version whose answers are those of the case's newest has no section of its own.
+    """
     case, changed = Case(path), []
+    newest = run_section(versions(case)[0])
     for name, text in sections.items():
-        if not _equal(case.get(name), text):
+        as_newest = name != newest and name.startswith("run:sklearn-") and redundant(case, newest, text)
+        if as_newest and case.get(name) is not None:
+            changed.append(name)
+            case.drop(name)
+        elif not as_newest and not _equal(case.get(name), text):
             changed.append(name)
             case.put(name, text, after=place(case, name))
     if changed and write:
         path.write_text(case.text(), encoding="utf-8")
     return changed
+
+
+def redundant(case: Case, newest: str, text: str) -> bool:
+    """Whether the newest version's table stands for this one; where a case asks for the same bits, they must be."""
+    if case.settings("options").get("tolerance") == "0":
+        return case.get(newest) is not None and case.get(newest).rstrip() == text.rstrip()
+    return _equal(case.get(newest), text)
 
 
 def _equal(old: str | None, new: str) -> bool:
@@ -173,7 +213,7 @@ def main() -> int:
     arguments = parser.parse_args()
     lock, report = Lock(arguments.cases), Report()
     pythons = dict(entry.split("=", 1) for entry in arguments.python)
-    for version in sorted(pythons, reverse=True):
+    for version in sorted(pythons, key=VERSIONS.index):
         cases = find(arguments.cases, arguments.names)
         run_version(version, pythons[version], cases, lock, arguments.check, report)
     sweep(arguments.cases, lock, arguments.check, report)

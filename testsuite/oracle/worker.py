@@ -11,11 +11,11 @@ import sys
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import sklearn
 
+import files
 import hard
 import scoring
 import tables
@@ -40,7 +40,7 @@ def answer(job: dict, names: dict) -> dict:
     case = Case(Path(job["case"]))
     options = case.settings("options")
     path = Path(job["model"])
-    model = fit(case, path, options, names) if job["fit"] else joblib.load(path)
+    model = fit(case, path, options, names) if job["fit"] else files.load(path)
     sections = {}
     if job["newest"] and case.get("data:python") is not None:
         sections["data"] = make_rows(case, model, names)
@@ -60,9 +60,8 @@ def fit(case: Case, path: Path, options: dict, names: dict):
     scope = dict(names)
     exec(compile(case.get("sklearn"), str(case.path), "exec"), scope)
     path.parent.mkdir(exist_ok=True)
-    compress = options.get("compress")
-    joblib.dump(scope["model"], path, compress=(compress, 3) if compress else 0)
-    return joblib.load(path)
+    files.save(scope["model"], path, options.get("compress"))
+    return files.load(path)
 
 
 def make_rows(case: Case, model, names: dict) -> str:

@@ -75,18 +75,41 @@ impl Case {
         std::fs::write(&self.path, text)
     }
 
-    /// The model files of the case with the suffix of their expectations: `sklearn-1.9`, `sklearn-1.2`, `onnx`.
+    /// The scikit-learn versions that fitted its model, the newest first; none without a section `sklearn`.
+    pub fn versions(&self) -> Vec<&str> {
+        if self.section("sklearn").is_none() {
+            return Vec::new();
+        }
+        let listed = self.option("versions").map(|v| v.split(',').map(str::trim).collect::<Vec<_>>());
+        VERSIONS.into_iter().filter(|v| listed.as_ref().is_none_or(|l| l.contains(v))).collect()
+    }
+
+    /// The model files of the case with the suffix of their expectations: `sklearn-1.9`, …, `onnx`.
     pub fn models(&self) -> Vec<(String, PathBuf)> {
         let stem = self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let folder = self.path.with_file_name("models");
-        let with_run = self.sections.iter().filter_map(|(name, _)| name.strip_prefix("run:"));
-        let file = |suffix: &str| match suffix {
-            "onnx" => format!("{stem}.onnx"),
-            _ => format!("{stem}.{suffix}.joblib"),
+        let ending = match self.option("format") {
+            Some("pickle") => "pkl",
+            Some(format) => format,
+            None => "joblib",
         };
-        with_run.map(|suffix| (suffix.to_owned(), folder.join(file(suffix)))).collect()
+        let fitted = self.versions().into_iter().map(|v| format!("sklearn-{v}"));
+        let fitted = fitted.map(|suffix| (folder.join(format!("{stem}.{suffix}.{ending}")), suffix));
+        let twin = self.section("onnx").map(|_| (folder.join(format!("{stem}.onnx")), "onnx".to_owned()));
+        fitted.chain(twin).map(|(file, suffix)| (suffix, file)).collect()
+    }
+
+    /// What the library answered with the model of that suffix: an older scikit-learn that answers as the case's newest
+    /// one does has no section of its own.
+    pub fn run(&self, suffix: &str) -> Option<&str> {
+        let newest = || self.versions().first().map(|v| format!("run:sklearn-{v}"));
+        let own = self.section(&format!("run:{suffix}"));
+        own.or_else(|| suffix.strip_prefix("sklearn-").and_then(|_| self.section(&newest()?)))
     }
 }
+
+/// The scikit-learn versions whose files are read, the newest first.
+pub const VERSIONS: [&str; 4] = ["1.9", "1.7", "1.5", "1.2"];
 
 /// The folder of cases.
 pub fn cases_folder() -> PathBuf {

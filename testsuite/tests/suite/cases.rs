@@ -36,18 +36,18 @@ pub fn subjects() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for case in all_cases().unwrap() {
         for (suffix, model) in case.models() {
-            let table = |name: &str| {
-                let body = case.section(name).unwrap_or_else(|| panic!("{}: no section {name}", case.name()));
+            let table = |name: &str, body: Option<&str>| {
+                let body = body.unwrap_or_else(|| panic!("{}: no section {name}", case.name()));
                 Table::parse(body).unwrap_or_else(|e| panic!("{}: {name}: {e}", case.name()))
             };
-            let data = table("data");
+            let data = table("data", case.section("data"));
             let names = || data.columns.iter().map(|(n, _)| n.clone()).collect();
             let given = case.option("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
             let array = suffix == "onnx" && array_twin(&case);
             subjects.push(Subject {
                 name: format!("{} {suffix}", case.name()),
                 columns: if array { Some(names()) } else { given },
-                run: table(&format!("run:{suffix}")),
+                run: table(&format!("run:{suffix}"), case.run(&suffix)),
                 case: case.clone(),
                 model,
                 data,

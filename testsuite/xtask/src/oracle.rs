@@ -16,8 +16,8 @@ pub fn script(layout: &Layout, file: &str) -> Result<Command, Failure> {
 pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
     let mut command = script(layout, "oracle.py")?;
     command.arg("--cases").arg(layout.cases());
-    for environment in [venv::NEWEST, venv::OLDEST] {
-        let python = venv::python(layout, &environment)?;
+    for environment in &venv::ALL {
+        let python = venv::python(layout, environment)?;
         command.arg("--python").arg(format!("{}={}", environment.version, python.display()));
     }
     process::run(command.args(arguments))

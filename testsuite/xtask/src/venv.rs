@@ -17,14 +17,18 @@ pub struct Environment {
 /// The newest scikit-learn, with everything else the oracle needs.
 pub const NEWEST: Environment = Environment { version: "1.9", folder: "venv", requirements: "requirements.txt" };
 
-/// The oldest scikit-learn whose files are read.
-pub const OLDEST: Environment =
-    Environment { version: "1.2", folder: "venv-1.2", requirements: "requirements-1.2.txt" };
+/// Every scikit-learn whose files are read, the newest first.
+pub const ALL: [Environment; 4] = [
+    NEWEST,
+    Environment { version: "1.7", folder: "venv-1.7", requirements: "requirements-1.7.txt" },
+    Environment { version: "1.5", folder: "venv-1.5", requirements: "requirements-1.5.txt" },
+    Environment { version: "1.2", folder: "venv-1.2", requirements: "requirements-1.2.txt" },
+];
 
 /// Makes every environment.
 pub fn make_all(layout: &Layout) -> Result<(), Failure> {
-    for environment in [NEWEST, OLDEST] {
-        println!("{}", python(layout, &environment)?.display());
+    for environment in &ALL {
+        println!("{}", python(layout, environment)?.display());
     }
     Ok(())
 }
@@ -51,7 +55,7 @@ fn lock(folder: &Path) -> Result<File, Failure> {
 
 /// The stamp is a copy of the requirements; it is written last.
 fn stamp(folder: &Path) -> PathBuf {
-    folder.join("requirements.stamp")
+    folder.join("requirements.txt")
 }
 
 fn is_fresh(folder: &Path, requirements: &Path) -> bool {

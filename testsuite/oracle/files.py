@@ -2,18 +2,19 @@
 
 import pickle
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import joblib
 
 
 def save(model, path: Path, compress: str | None = None) -> None:
-    """Writes a fitted model as `.joblib`, `.pkl` or `.skops`."""
+    """Writes a fitted model as `.joblib`, `.pkl` or `.skops` (`compress` is `deflate` there)."""
     if path.suffix == ".joblib":
         joblib.dump(model, path, compress=(compress, 3) if compress else 0)
     elif path.suffix == ".skops":
         import skops.io
 
-        path.write_bytes(skops.io.dumps(model))
+        skops.io.dump(model, path, compression=ZIP_DEFLATED if compress == "deflate" else ZIP_STORED)
     else:
         path.write_bytes(pickle.dumps(model))
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// What kind of file a pipeline came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A pickled scikit-learn pipeline.
+    /// A scikit-learn pipeline that pickle, joblib or skops wrote.
     Sklearn,
     /// An ONNX model.
     Onnx,
@@ -163,7 +163,7 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
     };
     Error::one(
         Diagnostic::new("flock::artefact::unknown_kind", path.display().to_string(), found)
-            .help("a pipeline is a scikit-learn .joblib or .pkl, an .onnx model, or Flock IR text (`flock 1`)"),
+            .help("a pipeline is a scikit-learn .joblib, .pkl or .skops, an .onnx model, or Flock IR text (`flock 1`)"),
     )
 }
 

@@ -3,17 +3,15 @@
 use flock_ir_spec::Diagnostic;
 
 use crate::lift::{lifter_of, public_name};
-use crate::read::{self, view::View};
+use crate::read::{self, Writer, view::View};
 
 /// A pipeline file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// The compression, as joblib names it; `none` where there is none.
     pub compression: &'static str,
-    /// Pickle protocol.
-    pub protocol: u8,
-    /// Whether joblib wrote it.
-    pub joblib: bool,
+    /// What wrote it.
+    pub writer: Writer,
     /// The steps, outer ones before inner ones.
     pub steps: Vec<Step>,
 }
@@ -36,7 +34,7 @@ pub struct Step {
 /// More steps than anybody reads.
 const MAX_STEPS: usize = 1_000;
 
-/// Describes a `.joblib` or `.pkl` file. The steps of pipelines, column transformers and unions are listed one by one.
+/// Describes a `.joblib`, `.pkl` or `.skops` file. The steps of pipelines, column transformers and unions are listed one by one.
 ///
 /// # Errors
 /// A file that cannot be read, or one that holds no estimator.
@@ -64,8 +62,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, Diagnostic> {
     }
     Ok(Description {
         compression: document.compression.name(),
-        protocol: document.protocol,
-        joblib: document.joblib,
+        writer: document.writer,
         steps,
     })
 }

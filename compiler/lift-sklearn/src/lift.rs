@@ -66,7 +66,7 @@ pub struct Lift {
     steps_left: usize,
 }
 
-/// Reads a `.joblib` or `.pkl` file and lifts it to a module with one function of that name.
+/// Reads a `.joblib`, `.pkl` or `.skops` file and lifts it to a module with one function of that name.
 ///
 /// # Errors
 /// All faults that were found: a damaged file, an unknown class, a parameter that its lifter does not read, …

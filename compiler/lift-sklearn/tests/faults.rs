@@ -3,6 +3,7 @@
 mod pickles;
 
 use flock_ir_spec::Diagnostic;
+use flock_lift_sklearn::read::Writer;
 use flock_lift_sklearn::{Options, describe, lift};
 use pickles::{array, bool, f64s, file, int, list, none, object, pipeline, scaler, text};
 
@@ -158,5 +159,5 @@ fn a_description_lists_the_steps() {
             ("steps.own", "my.Step", false),
         ]
     );
-    assert_eq!((description.protocol, description.joblib, description.compression), (2, false, "none"));
+    assert_eq!((description.writer, description.compression), (Writer::Pickle(2), "none"));
 }

@@ -30,6 +30,11 @@ impl Layout {
         self.repository.join("testsuite/data/flights")
     }
 
+    /// The models of the cases as skops writes them.
+    pub fn skops(&self) -> PathBuf {
+        self.target.join("skops")
+    }
+
     /// The root of the `.flk` files.
     pub fn cases(&self) -> PathBuf {
         self.repository.join("testsuite/cases")

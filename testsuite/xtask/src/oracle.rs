@@ -23,6 +23,25 @@ pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
     process::run(command.args(arguments))
 }
 
+/// Saves the models of the cases by skops as well, below the build directory: a test compares what both files lift to.
+pub fn skops(layout: &Layout) -> Result<(), Failure> {
+    let folder = layout.skops();
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Failure::because(&format!("cannot empty {}", folder.display()), error));
+        }
+        _ => {}
+    }
+    for environment in venv::ALL.iter().filter(|environment| environment.has_skops()) {
+        let mut command = Command::new(venv::python(layout, environment)?);
+        command.arg(layout.oracle("skops_twins.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.arg("--cases").arg(layout.cases()).args(["--version", environment.version]);
+        process::run(command.arg("--to").arg(&folder))?;
+    }
+    println!("FLOCK_SKOPS={}", folder.display());
+    Ok(())
+}
+
 /// Answers requests for databases on standard input and output until it closes.
 pub fn engines(layout: &Layout) -> Result<(), Failure> {
     process::run(&mut script(layout, "engines.py")?)

@@ -14,6 +14,13 @@ pub struct Environment {
     requirements: &'static str,
 }
 
+impl Environment {
+    /// Whether skops is among its pins: it does not go with the numpy of 1.2.
+    pub fn has_skops(&self) -> bool {
+        self.version != "1.2"
+    }
+}
+
 /// The newest scikit-learn, with everything else the oracle needs.
 pub const NEWEST: Environment = Environment { version: "1.9", folder: "venv", requirements: "requirements.txt" };
 

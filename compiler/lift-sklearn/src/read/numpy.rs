@@ -117,6 +117,21 @@ impl DType {
         Ok(dtype)
     }
 
+    /// A structured dtype of named fields at their offsets.
+    pub fn record(fields: Vec<(Span, DType, usize)>, itemsize: usize) -> Result<DType, String> {
+        if fields.len() > MAX_FIELDS {
+            return Err(format!("a dtype of more than {MAX_FIELDS} fields"));
+        }
+        let depth = fields.iter().map(|(_, d, _)| d.depth + 1).max().unwrap_or(0);
+        if depth > MAX_DTYPE_DEPTH {
+            return Err(format!("a dtype has fields nested deeper than {MAX_DTYPE_DEPTH}"));
+        }
+        let has_object = fields.iter().any(|(_, d, _)| d.has_object);
+        let field = |(name, dtype, offset)| Field { name, dtype: Arc::new(dtype), offset };
+        let fields = fields.into_iter().map(field).collect();
+        Ok(DType { kind: Kind::Void, itemsize, big_endian: false, fields, depth, has_object })
+    }
+
     fn add_fields(&mut self, heap: &Heap, names: Id, fields: Id) -> Result<(), String> {
         let names = heap.sequence(names).ok_or("a dtype's names are not a tuple")?;
         let described = heap.pairs(fields).map_or(0, <[_]>::len);

@@ -7,6 +7,7 @@
 mod attributes;
 mod broadcast;
 mod columns;
+mod describe;
 mod elem;
 mod external;
 mod fold;
@@ -26,6 +27,7 @@ mod versions;
 mod wire;
 mod wiring;
 
+pub use describe::operators;
 pub use lift::{Options, lift};
 pub use wire::sniff;
 

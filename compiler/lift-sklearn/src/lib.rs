@@ -13,9 +13,11 @@ mod labels;
 mod lift;
 mod prediction;
 pub mod read;
+mod survey;
 mod trees;
 mod version;
 
 pub use describe::{Description, Step, describe};
 pub use lift::{Lift, Lifted, Lifter, Options, lift};
 pub use read::sniff;
+pub use survey::{Surveyed, Task, survey};

@@ -12,6 +12,7 @@ use crate::columns::{Columns, Input, Kind};
 use crate::estimators;
 use crate::prediction::Prediction;
 use crate::read::{self, view::View};
+use crate::survey::Surveyed;
 use crate::version::Version;
 
 /// How a class is lifted.
@@ -64,6 +65,7 @@ pub struct Lift {
     faults: Faults,
     step: Vec<String>,
     steps_left: usize,
+    seen: Vec<Surveyed>,
 }
 
 /// Reads a `.joblib`, `.pkl` or `.skops` file and lifts it to a module with one function of that name.
@@ -71,18 +73,32 @@ pub struct Lift {
 /// # Errors
 /// All faults that were found: a damaged file, an unknown class, a parameter that its lifter does not read, …
 pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Faults> {
+    lift_and_note(name, bytes, options, &mut Vec::new())
+}
+
+/// The same, and the estimators that were met.
+pub(crate) fn lift_and_note(
+    name: &str,
+    bytes: &[u8],
+    options: &Options,
+    seen: &mut Vec<Surveyed>,
+) -> Result<Module, Faults> {
     let document = read::read(bytes).map_err(|d| vec![d])?;
     let root = document.view();
-    lifter_of(&root).map_err(|d| vec![d])?;
+    if let Err(fault) = lifter_of(&root) {
+        seen.extend(Surveyed::refused(&root, String::new()));
+        return Err(vec![fault]);
+    }
     let names = input_names(&root, options)?;
     let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::of), used: None };
     let inputs = names.iter().map(input).collect();
-    let mut cx =
-        Lift { b: FunctionBuilder::new(name), inputs, faults: Vec::new(), step: Vec::new(), steps_left: MAX_STEPS };
+    let (b, step) = (FunctionBuilder::new(name), Vec::new());
+    let mut cx = Lift { b, inputs, faults: Vec::new(), step, steps_left: MAX_STEPS, seen: Vec::new() };
     let lifted = cx.estimator(&root, Columns::inputs(names.clone()));
     if let Err(fault) = lifted.and_then(|l| cx.outputs(l, &root)) {
         cx.faults.push(fault);
     }
+    seen.append(&mut cx.seen);
     if !cx.faults.is_empty() {
         return Err(cx.faults);
     }
@@ -193,6 +209,17 @@ pub(crate) fn lifter_of(view: &View<'_>) -> Result<&'static Lifter, Diagnostic> 
 impl Lift {
     /// Lifts an estimator by its class.
     pub fn estimator(&mut self, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+        let lifted = self.by_class(view, input);
+        let step = self.step.join(".");
+        let seen = match &lifted {
+            Ok(lifted) => Surveyed::lifted(self, view, step, lifted),
+            Err(_) => Surveyed::refused(view, step),
+        };
+        self.seen.extend(seen);
+        lifted
+    }
+
+    fn by_class(&mut self, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
         let lifter = lifter_of(view)?;
         if self.step.len() >= MAX_DEPTH || self.steps_left == 0 {
             return Err(view.unsupported("pipelines are nested too deep, or have too many steps"));

@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use flock::artefact::{self, LoadOptions, Pipeline};
 use flock::{frames, score};
-use flock_ir_spec::{DType, Frame, FrameType, Scalar};
+use flock_ir_spec::{DType, Diagnostic, Frame, FrameType, Scalar};
 use flock_testsuite::case::{Case, Table, all_cases};
-use flock_testsuite::compare::difference;
+use flock_testsuite::compare::{difference, distance};
 use flock_testsuite::databases::{Answer, Databases, from_json};
 
 /// One model of a case with what the library answered.
 pub struct Subject {
     pub name: String,
     pub case: Case,
-    model: std::path::PathBuf,
+    /// What the model is of: `sklearn-1.9`, …, `onnx`.
+    pub suffix: String,
+    pub model: std::path::PathBuf,
     columns: Option<Vec<String>>,
     data: Table,
     run: Table,
@@ -26,13 +28,21 @@ pub struct Subject {
 
 impl Subject {
     pub fn load(&self) -> Result<Pipeline, String> {
-        let types = self.data.columns.iter().cloned().collect();
-        let options = LoadOptions { columns: self.columns.clone(), types };
-        artefact::load(&self.model, &options).map_err(|e| e.report(false))
+        self.lift().map_err(|e| e.report(false))
+    }
+
+    pub fn lift(&self) -> flock::Result<Pipeline> {
+        let (columns, types) = self.given();
+        artefact::load(&self.model, &LoadOptions { columns, types })
+    }
+
+    /// What the model's file does not say: the names of its columns, and what those of the data hold.
+    pub fn given(&self) -> (Option<Vec<String>>, BTreeMap<String, DType>) {
+        (self.columns.clone(), self.data.columns.iter().cloned().collect())
     }
 }
 
-pub fn subjects() -> Vec<Subject> {
+fn subjects() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for case in all_cases().unwrap() {
         for (suffix, model) in case.models() {
@@ -49,6 +59,7 @@ pub fn subjects() -> Vec<Subject> {
                 columns: if array { Some(names()) } else { given },
                 run: table(&format!("run:{suffix}"), case.run(&suffix)),
                 case: case.clone(),
+                suffix,
                 model,
                 data,
             });
@@ -91,9 +102,51 @@ fn from_arrays(names: impl Iterator<Item = String>, arrays: &[ArrayRef]) -> Colu
     names.zip(arrays).map(|(n, a)| (n, column(a))).collect()
 }
 
-/// What differs from the library's answer; at most a few lines.
-fn differences(s: &Subject, found: &Columns) -> Vec<String> {
-    let mut all = Vec::new();
+/// What an engine makes of a subject.
+pub enum Verdict {
+    /// The library's answer, with the greatest difference of a float: of its size, or of 1 where it is smaller.
+    Equal(f64),
+    /// Another answer; a few lines of it.
+    Differs(Vec<String>),
+    /// None, and it says why by name.
+    Refused(Vec<Diagnostic>),
+    /// None, for no reason that it knows.
+    Failed(String),
+}
+
+/// Why there are no columns.
+pub enum Fault {
+    Refused(Vec<Diagnostic>),
+    Failed(String),
+}
+
+impl From<flock::Error> for Fault {
+    fn from(e: flock::Error) -> Fault {
+        Fault::Refused(e.faults().to_vec())
+    }
+}
+
+impl From<String> for Fault {
+    fn from(e: String) -> Fault {
+        Fault::Failed(e)
+    }
+}
+
+/// The verdict on what an engine found.
+fn judged(s: &Subject, found: Result<Columns, Fault>) -> Verdict {
+    match found {
+        Err(Fault::Refused(faults)) => Verdict::Refused(faults),
+        Err(Fault::Failed(why)) => Verdict::Failed(why),
+        Ok(found) => match compared(s, &found) {
+            (lines, worst) if lines.is_empty() => Verdict::Equal(worst),
+            (lines, _) => Verdict::Differs(lines),
+        },
+    }
+}
+
+/// What differs from the library's answer, at most a few lines, and the greatest difference of a float.
+fn compared(s: &Subject, found: &Columns) -> (Vec<String>, f64) {
+    let (mut all, mut worst) = (Vec::new(), 0.0f64);
     for (j, (name, dtype)) in s.run.columns.iter().enumerate() {
         let Some(column) = found.get(name) else {
             all.push(format!("no column `{name}`; there are {:?}", found.keys().collect::<Vec<_>>()));
@@ -106,6 +159,7 @@ fn differences(s: &Subject, found: &Columns) -> Vec<String> {
             continue;
         }
         for (i, value) in column.iter().enumerate() {
+            worst = worst.max(distance(value, &s.run.rows[i][j]));
             if let Some(why) = difference(value, &s.run.rows[i][j], tolerance) {
                 all.push(format!("row {i} {:?}: {name}: {why}", s.data.rows[i]));
             }
@@ -119,7 +173,7 @@ fn differences(s: &Subject, found: &Columns) -> Vec<String> {
     if more > 0 {
         all.push(format!("… and {more} more"));
     }
-    all
+    (all, worst)
 }
 
 /// What an engine says that it cannot do, and why: `testsuite/unsupported/<engine>.txt`, one `subject: reason` a line.
@@ -135,28 +189,74 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Runs every subject; the list of the unsupported must be exactly what fails by name.
-fn check(engine: &str, mut run: impl FnMut(&Subject) -> Result<Columns, String>) {
-    let only = std::env::var("FLOCK_CASE").ok();
-    let listed = listed(engine);
-    let mut failures = Vec::new();
-    let mut passed = 0;
-    for s in subjects().iter().filter(|s| only.as_ref().is_none_or(|o| s.name.contains(o.as_str()))) {
-        let expected = listed.get(&s.name);
-        match (run(s), expected) {
-            (Ok(_), Some(_)) => failures.push(format!("{}: is listed as unsupported and runs", s.name)),
-            (Err(e), Some(why)) if e.contains(why.as_str()) => {}
-            (Err(e), _) => failures.push(format!("{}: {e}", s.name)),
-            (Ok(found), None) => match differences(s, &found) {
-                d if d.is_empty() => passed += 1,
-                d => failures.push(format!("{}:\n    {}", s.name, d.join("\n    "))),
-            },
-        }
+/// Every subject, read once.
+pub fn all() -> &'static [Subject] {
+    static ALL: OnceLock<Vec<Subject>> = OnceLock::new();
+    ALL.get_or_init(subjects)
+}
+
+/// The engines that every subject is put to.
+pub const ENGINES: [&str; 6] = ["reference", "native", "sqlite", "duckdb", "postgres", "datafusion"];
+
+/// The subjects that are asked for, with what the engine makes of them; or why the engine is not there.
+pub fn verdicts(engine: &'static str) -> Result<&'static [(&'static Subject, Verdict)], &'static str> {
+    type Verdicts = Result<Vec<(&'static Subject, Verdict)>, String>;
+    static KNOWN: Mutex<BTreeMap<&str, &'static OnceLock<Verdicts>>> = Mutex::new(BTreeMap::new());
+    let cell = *KNOWN.lock().unwrap().entry(engine).or_insert_with(|| Box::leak(Box::default()));
+    let verdicts = cell.get_or_init(|| {
+        let mut ask = asker(engine)?;
+        let only = std::env::var("FLOCK_CASE").ok();
+        let asked = all().iter().filter(|s| only.as_ref().is_none_or(|o| s.name.contains(o.as_str())));
+        Ok(asked.map(|s| (s, judged(s, ask(s)))).collect())
+    });
+    verdicts.as_deref().map_err(String::as_str)
+}
+
+/// Puts one subject to an engine.
+type Ask = Box<dyn FnMut(&Subject) -> Result<Columns, Fault>>;
+
+fn asker(engine: &'static str) -> Result<Ask, String> {
+    Ok(match engine {
+        "reference" => Box::new(|s| score_with(s, score::reference)),
+        "native" => Box::new(|s| score_with(s, score::native)),
+        // The optimiser must not change an answer.
+        "optimized" => Box::new(|s| score_with(s, |p| score::reference(&flock::optimize::function(p)?.pipeline))),
+        "datafusion" => embedded()?,
+        _ => database(engine)?,
+    })
+}
+
+/// Puts every subject to an engine; the list of the unsupported must be exactly what is refused by name. An engine that
+/// is not there is skipped, aloud; CI sets `FLOCK_REQUIRE_DATABASES` and fails instead.
+fn check(engine: &'static str) {
+    let verdicts = match verdicts(engine) {
+        Ok(verdicts) => verdicts,
+        Err(why) if std::env::var_os("FLOCK_REQUIRE_DATABASES").is_some() => panic!("{engine}: {why}"),
+        Err(why) => return say(&format!("skipped: {engine}: {why}")),
+    };
+    let (listed, mut failures, mut passed) = (listed(engine), Vec::new(), 0);
+    for (s, verdict) in verdicts {
+        let fault = |what: String| Some(format!("{}: {what}", s.name));
+        failures.extend(match (verdict, listed.get(&s.name)) {
+            (Verdict::Equal(_), None) => {
+                passed += 1;
+                None
+            }
+            (Verdict::Equal(_) | Verdict::Differs(_), Some(_)) => fault("is listed as unsupported and runs".into()),
+            (Verdict::Differs(lines), None) => fault(format!("\n    {}", lines.join("\n    "))),
+            (Verdict::Failed(why), _) => fault(why.clone()),
+            (Verdict::Refused(faults), listed) => {
+                let told = faults.iter().map(|f| format!("{}: {}: {}", f.code, f.place, f.message)).collect::<Vec<_>>();
+                let told = told.join("\n    ");
+                if listed.is_some_and(|why| told.contains(why.as_str())) { None } else { fault(told) }
+            }
+        });
     }
-    for name in listed.keys().filter(|n| only.is_none() && !subjects().iter().any(|s| s.name == **n)) {
+    let whole = std::env::var_os("FLOCK_CASE").is_none();
+    for name in listed.keys().filter(|n| whole && !all().iter().any(|s| s.name == **n)) {
         failures.push(format!("{name}: is listed as unsupported and is no subject"));
     }
-    assert!(passed > 0 || !failures.is_empty(), "no subject ran: FLOCK_CASE={only:?}");
+    assert!(passed > 0 || !failures.is_empty(), "no subject ran");
     say(&format!("{engine}: {passed} subjects equal, {} unsupported by name", listed.len()));
     assert!(failures.is_empty(), "{} failures on {engine}:\n{}", failures.len(), failures.join("\n"));
 }
@@ -164,68 +264,84 @@ fn check(engine: &str, mut run: impl FnMut(&Subject) -> Result<Columns, String>)
 fn score_with(
     s: &Subject,
     make: impl Fn(&Pipeline) -> flock::Result<Box<dyn score::Scorer>>,
-) -> Result<Columns, String> {
-    let pipeline = s.load()?;
-    let scorer = make(&pipeline).map_err(|e| e.report(false))?;
-    let arrays = score::batch(&*scorer, &batch(&s.data)).map_err(|e| e.report(false))?;
+) -> Result<Columns, Fault> {
+    let pipeline = s.lift()?;
+    let scorer = make(&pipeline)?;
+    // A fault of a row is a fault of ours: rows that the library refuses are null.
+    let arrays = score::batch(&*scorer, &batch(&s.data)).map_err(|e| Fault::Failed(e.report(false)))?;
     Ok(from_arrays(scorer.outputs().iter().map(|f| f.name.clone()), &arrays))
 }
 
 #[test]
 fn reference() {
-    check("reference", |s| score_with(s, score::reference));
+    check("reference");
 }
 
 #[test]
 fn native() {
-    check("native", |s| score_with(s, score::native));
+    check("native");
 }
 
-/// The optimiser must not change an answer.
 #[test]
 fn optimized() {
-    check("optimized", |s| score_with(s, |p| score::reference(&flock::optimize::function(p)?.pipeline)));
+    check("optimized");
 }
 
 #[test]
 fn sqlite() {
-    database("sqlite");
+    check("sqlite");
 }
 
 #[test]
 fn duckdb() {
-    database("duckdb");
+    check("duckdb");
 }
 
 #[test]
 fn postgres() {
-    database("postgres");
+    check("postgres");
 }
 
-/// Skips, aloud, where the database is not there; CI sets `FLOCK_REQUIRE_DATABASES` and fails instead.
-fn database(engine: &str) {
-    let started = Databases::start().and_then(|mut d| d.probe(engine).map(|v| (d, v)));
-    let mut databases = match started {
-        Ok((d, version)) => {
-            say(&format!("{engine} {version}"));
-            d
-        }
-        Err(why) if std::env::var_os("FLOCK_REQUIRE_DATABASES").is_some() => panic!("{engine}: {why}"),
-        Err(why) => return say(&format!("skipped: {engine}: {why}")),
-    };
-    check(engine, |s| {
-        let pipeline = s.load()?;
+#[cfg(feature = "query")]
+#[test]
+fn datafusion() {
+    check("datafusion");
+}
+
+fn database(engine: &'static str) -> Result<Ask, String> {
+    let mut databases = Databases::start()?;
+    let version = databases.probe(engine)?;
+    say(&format!("{engine} {version}"));
+    Ok(Box::new(move |s| {
+        let pipeline = s.lift()?;
         let options = flock::compile::SqlOptions {
             dialect: engine.into(),
             table: "data".into(),
             keep: vec![ROW.into()],
             ..Default::default()
         };
-        let sql = flock::compile::sql(&pipeline, &options).map_err(|e| e.report(false))?;
+        let sql = flock::compile::sql(&pipeline, &options)?;
         let answer =
             databases.query(engine, "data", &numbered(&s.data), &sql).map_err(|e| format!("{e}\n{}", short(&sql)))?;
-        in_order(&pipeline, answer)
-    });
+        Ok(in_order(&pipeline, answer)?)
+    }))
+}
+
+/// DataFusion, within the compiler.
+fn embedded() -> Result<Ask, String> {
+    if !cfg!(feature = "query") {
+        return Err("this build lacks the feature `query`".into());
+    }
+    Ok(Box::new(|s| {
+        let pipeline = s.lift()?;
+        let answer = flock::embedded::answerer(&pipeline)?;
+        let data = batch(&s.data);
+        let names = pipeline.function().params.iter().map(|p| &*p.name);
+        let at: Vec<usize> = names.filter_map(|n| data.schema().index_of(n).ok()).collect();
+        let data = data.project(&at).map_err(|e| e.to_string())?;
+        let arrays = answer(&data).map_err(|e| Fault::Failed(e.report(false)))?;
+        Ok(from_arrays(pipeline.function().outputs.iter().map(|o| o.name.to_string()), &arrays))
+    }))
 }
 
 /// A column that says which row it is: a database may give rows in another order.

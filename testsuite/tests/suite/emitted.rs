@@ -5,12 +5,12 @@ use flock::compile::{self, SqlOptions};
 use flock_ir_spec::{Verified, text};
 use flock_testsuite::case::all_cases;
 
-use super::cases::subjects;
+use super::cases::all;
 
 /// Print → parse → print is the identity, before and after optimising, and what is parsed verifies.
 #[test]
 fn the_text_form_is_the_identity() {
-    for s in subjects() {
+    for s in all() {
         let lifted = s.load().unwrap_or_else(|e| panic!("{}: {e}", s.name));
         let optimized =
             flock::optimize::function(&lifted).unwrap_or_else(|e| panic!("{}: {}", s.name, e.report(false)));
@@ -26,10 +26,9 @@ fn the_text_form_is_the_identity() {
 #[test]
 fn cases_show_what_is_emitted() {
     let bless = std::env::var_os("FLOCK_BLESS").is_some();
-    let subjects = subjects();
     let (mut shown, mut stale) = (0, Vec::new());
     for case in all_cases().unwrap() {
-        let Some(subject) = subjects.iter().find(|s| s.case.path == case.path) else { continue };
+        let Some(subject) = all().iter().find(|s| s.case.path == case.path) else { continue };
         let mut fresh = case.clone();
         for (name, body) in &case.sections {
             let emit = || -> flock::Result<Option<String>> {

@@ -4,6 +4,7 @@
 mod arrows;
 mod cases;
 mod cli;
+mod coverage;
 mod emitted;
 mod queries;
 mod readme;

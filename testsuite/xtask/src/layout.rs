@@ -30,6 +30,16 @@ impl Layout {
         self.repository.join("testsuite/data/flights")
     }
 
+    /// The binary of a release build.
+    pub fn flockc(&self) -> PathBuf {
+        self.target.join("release/flockc")
+    }
+
+    /// Where random pipelines that fail are written, as cases.
+    pub fn random(&self) -> PathBuf {
+        self.target.join("random")
+    }
+
     /// The models of the cases as skops writes them.
     pub fn skops(&self) -> PathBuf {
         self.target.join("skops")

@@ -21,6 +21,8 @@ cargo xtask flights [--models] [--expected]
                                   --expected writes what scikit-learn and onnxruntime answer on every flight
 cargo xtask oracle [--check] [NAME…]
                                   the numbers of the cases (whose path contains a NAME); --check writes nothing
+cargo xtask random N [--seed S] [--jobs J] [--only CLASS…]
+                                  N random pipelines, flockc beside the library; failures become cases in target/random
 cargo xtask skops                 save the models of the cases by skops as well; prints `FLOCK_SKOPS=…`
 cargo xtask engines               answer requests for databases, a JSON per line
 cargo xtask postgres DIR [--stop] a throw-away PostgreSQL in DIR; prints `FLOCK_POSTGRES=…`
@@ -53,6 +55,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "venv" => venv::make_all(&layout),
         "flights" => flights::run(&layout, rest),
         "oracle" => oracle::run(&layout, rest),
+        "random" => oracle::random(&layout, rest),
         "skops" => oracle::skops(&layout),
         "engines" => oracle::engines(&layout),
         "postgres" => postgres::run(rest),

@@ -23,6 +23,19 @@ pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
     process::run(command.args(arguments))
 }
 
+/// Random pipelines, compared with the library on every engine that needs no server.
+pub fn random(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
+    if arguments.is_empty() {
+        return Err(Failure::Usage("`random` needs a number of pipelines".to_owned()));
+    }
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    process::run(Command::new(cargo).args(["build", "--release", "--package", "flockc", "--bin", "flockc"]))?;
+    let mut command = script(layout, "random_pipelines.py")?;
+    command.args(arguments).arg("--flockc").arg(layout.flockc()).arg("--out").arg(layout.random());
+    // One thread each: `--jobs` is how many run at a time.
+    process::run(command.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1"))
+}
+
 /// Saves the models of the cases by skops as well, below the build directory: a test compares what both files lift to.
 pub fn skops(layout: &Layout) -> Result<(), Failure> {
     let folder = layout.skops();

@@ -1,0 +1,1 @@
+"""Random pipelines: what they are made of, how they are compared, how a failure is made small."""

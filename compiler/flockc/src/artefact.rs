@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use flock_ir_spec::{DType, Diagnostic, Function, Verified, text};
+use flock_ir_spec::{DType, Diagnostic, Function, Module, Verified, text};
 
 use crate::error::{Error, Result};
 
@@ -102,6 +103,22 @@ pub struct LoadOptions {
     pub columns: Option<Vec<String>>,
     /// What columns of the data hold, where a pipeline passes a column through that no step of it reads.
     pub types: BTreeMap<String, DType>,
+    /// What custom classes mean: see [`definitions`].
+    pub define: Vec<Arc<Module>>,
+}
+
+/// Reads `.flock` files with a function per custom class, named for it.
+pub fn definitions(paths: &[std::path::PathBuf]) -> Result<Vec<Arc<Module>>> {
+    let read = |path: &std::path::PathBuf| {
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+        definition(&String::from_utf8_lossy(&bytes))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The same from text.
+pub fn definition(source: &str) -> Result<Arc<Module>> {
+    Ok(Arc::new(Verified::new(text::parse(source)?)?.into_inner()))
 }
 
 /// Reads and lifts a pipeline.
@@ -116,8 +133,8 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
     let kind = sniff(bytes).ok_or_else(|| unknown(path, bytes))?;
     let (module, name) = match kind {
         Kind::Sklearn => {
-            let options =
-                flock_lift_sklearn::Options { columns: options.columns.clone(), types: options.types.clone() };
+            let LoadOptions { columns, types, define } = options.clone();
+            let options = flock_lift_sklearn::Options { columns, types, define };
             (flock_lift_sklearn::lift(&name, bytes, &options)?, name)
         }
         Kind::Onnx => {

@@ -118,6 +118,25 @@ fn targets(pipeline: &Pipeline) -> Vec<Value> {
         .collect()
 }
 
+/// The classes of scikit-learn and the operators of ONNX that can be lifted.
+pub fn classes() -> Value {
+    let mut classes: Vec<&str> = flock_lift_sklearn::estimators::ALL.iter().map(|l| l.class).collect();
+    classes.sort_unstable();
+    let mut operators: Vec<String> = flock_lift_onnx::ops::all()
+        .map(|l| if l.domain.is_empty() { l.op.to_owned() } else { format!("{}.{}", l.domain, l.op) })
+        .collect();
+    operators.sort_unstable();
+    json!({ "scikit-learn": classes, "ONNX": operators })
+}
+
+/// The same, one a line.
+pub fn classes_text(classes: &Value) -> String {
+    let line = |name: &Value| name.as_str().map(|n| format!("  {n}\n"));
+    let lines = |names: &Value| names.as_array().into_iter().flatten().filter_map(line).collect::<String>();
+    let kind = |(kind, names): (&String, &Value)| format!("{kind}\n{}", lines(names));
+    classes.as_object().into_iter().flatten().map(kind).collect()
+}
+
 /// The report as text.
 pub fn text(pipeline: &Pipeline) -> String {
     use std::fmt::Write;

@@ -28,6 +28,8 @@ pub struct Request<'a> {
     pub models: &'a [(String, PathBuf)],
     /// Tables by the names that the query uses. Without any, tables are the target database's, their columns not known.
     pub tables: &'a [(String, PathBuf)],
+    /// Files that say what custom classes of the models mean.
+    pub define: &'a [PathBuf],
     /// The dialect that the query is printed for; None where it runs on the files themselves.
     pub dialect: Option<&'a str>,
     /// Who computes predictions.
@@ -61,8 +63,9 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared> {
     let mut models = Vec::new();
     let mut costs = Costs::default();
     let mut catalog = Catalog::new();
+    let options = LoadOptions { define: artefact::definitions(request.define)?, ..LoadOptions::default() };
     for (name, path) in request.models {
-        match artefact::load(path, &LoadOptions::default()) {
+        match artefact::load(path, &options) {
             Ok(pipeline) => {
                 catalog.model(name, &pipeline.module)?;
                 models.push((name.clone(), pipeline));

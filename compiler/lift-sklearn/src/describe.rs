@@ -60,11 +60,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, Diagnostic> {
         });
         stack.extend(parts(&view).into_iter().rev());
     }
-    Ok(Description {
-        compression: document.compression.name(),
-        writer: document.writer,
-        steps,
-    })
+    Ok(Description { compression: document.compression.name(), writer: document.writer, steps })
 }
 
 /// The estimators that a step is made of.

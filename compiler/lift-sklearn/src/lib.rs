@@ -6,6 +6,7 @@
 mod boosting;
 mod categories;
 mod columns;
+mod define;
 mod describe;
 pub mod estimators;
 mod forest;

@@ -9,6 +9,7 @@ use flock_ir_spec::{
 };
 
 use crate::columns::{Columns, Input, Kind};
+use crate::define;
 use crate::estimators;
 use crate::prediction::Prediction;
 use crate::read::{self, view::View};
@@ -49,6 +50,8 @@ pub struct Options {
     /// What columns of the data hold. Asked only of a column that no step reads and that passes through to the output:
     /// a pipeline does not store what it is, and without an entry here it is a number.
     pub types: BTreeMap<String, DType>,
+    /// Verified modules with a function per custom class, named for it.
+    pub define: Vec<Arc<Module>>,
 }
 
 /// Pipelines within pipelines, deeper than anybody writes them.
@@ -66,6 +69,9 @@ pub struct Lift {
     step: Vec<String>,
     steps_left: usize,
     seen: Vec<Surveyed>,
+    define: Options,
+    /// Nodes that definitions may still become.
+    pub(crate) nodes_left: usize,
 }
 
 /// Reads a `.joblib`, `.pkl` or `.skops` file and lifts it to a module with one function of that name.
@@ -85,7 +91,7 @@ pub(crate) fn lift_and_note(
 ) -> Result<Module, Faults> {
     let document = read::read(bytes).map_err(|d| vec![d])?;
     let root = document.view();
-    if let Err(fault) = lifter_of(&root) {
+    if let (None, Err(fault)) = (root.class().and_then(|c| define::find(options, &c)), lifter_of(&root)) {
         seen.extend(Surveyed::refused(&root, String::new()));
         return Err(vec![fault]);
     }
@@ -93,7 +99,9 @@ pub(crate) fn lift_and_note(
     let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::of), used: None };
     let inputs = names.iter().map(input).collect();
     let (b, step) = (FunctionBuilder::new(name), Vec::new());
-    let mut cx = Lift { b, inputs, faults: Vec::new(), step, steps_left: MAX_STEPS, seen: Vec::new() };
+    let (faults, noted, nodes_left) = (Vec::new(), Vec::new(), define::MAX_NODES);
+    let define = Options { define: options.define.clone(), ..Options::default() };
+    let mut cx = Lift { b, inputs, faults, step, steps_left: MAX_STEPS, seen: noted, define, nodes_left };
     let lifted = cx.estimator(&root, Columns::inputs(names.clone()));
     if let Err(fault) = lifted.and_then(|l| cx.outputs(l, &root)) {
         cx.faults.push(fault);
@@ -119,6 +127,8 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
             return Err(fault("the pipeline names its columns itself; `--columns` is for one that does not".into()));
         }
         (Some(own), None) => own.into_iter().map(|p| crate::labels::text(&p)).collect(),
+        // A custom first step need not say how many columns it saw.
+        (None, Some(given)) if first.get("n_features_in_").is_none() => given.clone(),
         (None, given) => {
             let n = first.attr("n_features_in_").and_then(|v| v.size()).map_err(|d| vec![d])?;
             if n > MAX_INPUTS {
@@ -220,7 +230,16 @@ impl Lift {
     }
 
     fn by_class(&mut self, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
-        let lifter = lifter_of(view)?;
+        let defined = view.class().and_then(|c| define::find(&self.define, &c)).map(|(m, f)| (m.clone(), f.clone()));
+        let lifter = match (defined, lifter_of(view)) {
+            (None, lifter) => lifter?,
+            (Some((module, function)), Err(_)) => return self.defined(&module, &function, view, input),
+            (Some((_, function)), Ok(_)) => {
+                let message = format!("`{}` is defined, and is lifted without that", function.name);
+                let fault = Diagnostic::new("flock::lift::definition", view.path(), message);
+                return Err(fault.help("leave the definition out, or give it the name of the custom class"));
+            }
+        };
         if self.step.len() >= MAX_DEPTH || self.steps_left == 0 {
             return Err(view.unsupported("pipelines are nested too deep, or have too many steps"));
         }

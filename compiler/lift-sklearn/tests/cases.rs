@@ -143,7 +143,12 @@ fn differences(model: &Path, sections: &BTreeMap<String, String>, version: &str)
     let bytes = std::fs::read(model).expect("the model");
     let data = table(&sections["data"]);
     let types = data.columns.iter().cloned().collect();
-    let module = match lift("model", &bytes, &Options { columns, types }) {
+    let define = options.get("define").map(|file| {
+        let text = std::fs::read_to_string(model.with_file_name("..").join(file)).expect("a definition");
+        std::sync::Arc::new(flock_ir_spec::text::parse(&text).expect("a module"))
+    });
+    let define = define.into_iter().collect();
+    let module = match lift("model", &bytes, &Options { columns, types, define }) {
         Ok(module) => module,
         Err(faults) => return faults.iter().map(|f| format!("{} {f}", f.code)).collect(),
     };

@@ -32,8 +32,14 @@ impl Subject {
     }
 
     pub fn lift(&self) -> flock::Result<Pipeline> {
+        let define = self.define().map(|path| artefact::definitions(&[path])).transpose()?.unwrap_or_default();
         let (columns, types) = self.given();
-        artefact::load(&self.model, &LoadOptions { columns, types })
+        artefact::load(&self.model, &LoadOptions { columns, types, define })
+    }
+
+    /// The file that says what custom classes mean, where the case has one.
+    pub fn define(&self) -> Option<std::path::PathBuf> {
+        self.case.option("define").map(|file| self.case.path.with_file_name(file))
     }
 
     /// What the model's file does not say: the names of its columns, and what those of the data hold.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use flock::artefact;
 use flock_ir_spec::Diagnostic;
 
 use super::arrows::root;
@@ -86,7 +87,8 @@ fn parts(s: &Subject) -> Vec<Part> {
     let bytes = std::fs::read(&s.model).unwrap_or_else(|e| panic!("{}: {e}", s.model.display()));
     let (columns, types) = s.given();
     if s.suffix.starts_with("sklearn") {
-        let options = flock_lift_sklearn::Options { columns, types };
+        let define = s.define().map(|path| artefact::definitions(&[path]).unwrap()).unwrap_or_default();
+        let options = flock_lift_sklearn::Options { columns, types, define };
         let part = |seen: flock_lift_sklearn::Surveyed| Part {
             row: seen.tasks.iter().map(|task| (listed_name(&seen.class), task.name().to_owned())).collect(),
             step: seen.step,
@@ -249,6 +251,9 @@ fn the_page_of_coverage_is_fresh() {
     let path: PathBuf = root().join("testsuite/COVERAGE.md");
     let old = std::fs::read_to_string(&path).unwrap_or_default();
     let bless = std::env::var_os("FLOCK_BLESS").is_some();
+    if !bless && std::env::var_os("FLOCK_REQUIRE_DATABASES").is_none() {
+        return;
+    }
     let fresh = render(&old, bless);
     if bless {
         std::fs::write(path, fresh).unwrap();

@@ -45,8 +45,16 @@ fn prepared(sql: &str, dialect: Option<&str>) -> Prepared {
     let tables = [("flights".to_owned(), flights("sample.parquet"))];
     let models = models();
     let used: Vec<_> = models.into_iter().filter(|(n, _)| sql.contains(&format!("({n}"))).collect();
-    let request =
-        Request { sql, models: &used, tables: &tables, dialect, engine: Engine::Auto, out: None, threads: None };
+    let request = Request {
+        sql,
+        models: &used,
+        tables: &tables,
+        define: &[],
+        dialect,
+        engine: Engine::Auto,
+        out: None,
+        threads: None,
+    };
     query::prepare(&request).unwrap_or_else(|e| panic!("{sql}\n{}", e.report(false)))
 }
 
@@ -142,8 +150,16 @@ fn queries_in_the_embedded_engine() {
             let right = expected(&prepared, &table);
             let out = folder.join("result.parquet");
             let tables = [("flights".to_owned(), flights("sample.parquet"))];
-            let request =
-                Request { sql, models: &[], tables: &tables, dialect: None, engine, out: Some(&out), threads: None };
+            let request = Request {
+                sql,
+                models: &[],
+                tables: &tables,
+                define: &[],
+                dialect: None,
+                engine,
+                out: Some(&out),
+                threads: None,
+            };
             match query::run(&prepared, &request, &mut |_| std::ops::ControlFlow::Continue(())) {
                 Ok(_) => {
                     let found = frames::table(&out).unwrap();

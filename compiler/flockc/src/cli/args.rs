@@ -56,6 +56,9 @@ pub struct Names {
     /// Names of the inputs, in order, for a pipeline trained on an unnamed array.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub columns: Vec<String>,
+    /// Flock IR text with a function per custom class, named for it; repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub define: Vec<PathBuf>,
 }
 
 impl Names {
@@ -200,6 +203,9 @@ pub struct Named {
     /// A table of the query; repeatable.
     #[arg(long, value_name = "NAME=FILE", value_parser = pair)]
     pub table: Vec<(String, PathBuf)>,
+    /// Flock IR text with a function per custom class, named for it; repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub define: Vec<PathBuf>,
 }
 
 /// `flockc explain`.
@@ -246,7 +252,11 @@ pub struct Query {
 #[derive(Args, Debug)]
 pub struct Inspect {
     /// The pipeline's file.
-    pub pipeline: PathBuf,
+    #[arg(required_unless_present = "classes")]
+    pub pipeline: Option<PathBuf>,
+    /// List the classes and operators that this build can lift, in place of a pipeline.
+    #[arg(long, conflicts_with = "pipeline")]
+    pub classes: bool,
     /// Input names.
     #[command(flatten)]
     pub names: Names,

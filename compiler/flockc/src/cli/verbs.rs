@@ -49,7 +49,7 @@ fn load(path: &Path, names: &args::Names, data: Option<&Path>) -> Result<Pipelin
         Some(data) => run::types(data)?,
         None => Default::default(),
     };
-    artefact::load(path, &LoadOptions { columns: names.given(), types })
+    artefact::load(path, &LoadOptions { columns: names.given(), types, define: artefact::definitions(&names.define)? })
 }
 
 fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
@@ -208,6 +208,7 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
         sql: &a.sql,
         models: &a.named.model,
         tables: &a.named.table,
+        define: &a.named.define,
         dialect: a.dialect.as_deref(),
         engine: a.engine,
         out: a.output_file.as_deref(),
@@ -250,12 +251,14 @@ fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
             let message = "a query has models and tables, a pipeline by itself has none";
             return Err(Error::usage("--model, --table", message, "leave them out"));
         }
-        return explained(&explain::pipeline(&artefact::load(path, &LoadOptions::default())?)?, json);
+        let options = LoadOptions { define: artefact::definitions(&a.named.define)?, ..LoadOptions::default() };
+        return explained(&explain::pipeline(&artefact::load(path, &options)?)?, json);
     }
     let request = query::Request {
         sql: &a.subject,
         models: &a.named.model,
         tables: &a.named.table,
+        define: &a.named.define,
         dialect: None,
         engine: Engine::Auto,
         out: None,
@@ -265,7 +268,11 @@ fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
 }
 
 fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
-    let pipeline = load(&a.pipeline, &a.names, None)?;
+    let Some(path) = &a.pipeline else {
+        let classes = inspect::classes();
+        return if json { print_json(&classes) } else { print(&inspect::classes_text(&classes)) };
+    };
+    let pipeline = load(path, &a.names, None)?;
     if json { print_json(&inspect::json(&pipeline)) } else { print(&inspect::text(&pipeline)) }
 }
 

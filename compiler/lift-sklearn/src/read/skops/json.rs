@@ -175,7 +175,9 @@ impl Open {
             (Open::List(_), _) => return Err("a list of something that is no node"),
             (Open::Map(fields, key), value) => {
                 let plain = !matches!(value, Json::Node(_));
-                if plain && fields.len() >= MAX_PLAIN && fields.iter().filter(|(_, v)| v.is_plain()).count() >= MAX_PLAIN
+                if plain
+                    && fields.len() >= MAX_PLAIN
+                    && fields.iter().filter(|(_, v)| v.is_plain()).count() >= MAX_PLAIN
                 {
                     return Err("an object of more entries than a node has");
                 }

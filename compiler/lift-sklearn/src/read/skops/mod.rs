@@ -74,8 +74,7 @@ pub fn read(bytes: &[u8]) -> Result<(Heap<'_>, Id), Diagnostic> {
 
 /// The archive itself where nothing in it is packed, else its entries one behind the other; and where each of them lies.
 fn unpack<'a>(file: &'a [u8], entries: &[Entry]) -> Result<(Cow<'a, [u8]>, Vec<Span>), String> {
-    let stored: Option<Vec<Span>> =
-        entries.iter().map(|e| Some(Span { start: e.stored()?, len: e.size() })).collect();
+    let stored: Option<Vec<Span>> = entries.iter().map(|e| Some(Span { start: e.stored()?, len: e.size() })).collect();
     if let Some(spans) = stored {
         entries.iter().try_for_each(|entry| entry.content(file).map(drop))?;
         return Ok((Cow::Borrowed(file), spans));

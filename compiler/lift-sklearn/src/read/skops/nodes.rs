@@ -102,7 +102,11 @@ impl Reader<'_> {
                 self.called(&node, args, None)
             }
             "TreeNode" | "LossNode" => self.reduced(node),
-            "PartialNode" | "MethodNode" | "MaskedArrayNode" | "RandomStateNode" | "RandomGeneratorNode"
+            "PartialNode"
+            | "MethodNode"
+            | "MaskedArrayNode"
+            | "RandomStateNode"
+            | "RandomGeneratorNode"
             | "OperatorFuncNode" => self.opaque(node),
             "CachedNode" => Err(self.wrong("a reference to a node that was not there before")),
             _ => Err(format!("{}: the loader `{loader}` is not known", self.wrong("a node"))),
@@ -187,7 +191,8 @@ impl Reader<'_> {
             _ => None,
         };
         let fields = self.map(&mut node)?;
-        let types = types.filter(|t| t.len() == fields.len()).ok_or_else(|| self.wrong("a dict without types of its keys"))?;
+        let types =
+            types.filter(|t| t.len() == fields.len()).ok_or_else(|| self.wrong("a dict without types of its keys"))?;
         let mut pairs = Vec::with_capacity(fields.len());
         for ((key, value), ty) in fields.into_iter().zip(types) {
             let Json::Node(value) = value else { return Err(self.wrong("a dict's value that is no node")) };
@@ -347,7 +352,8 @@ impl Reader<'_> {
         let archive = self.heap.bytes(span).to_vec();
         let mut state = Vec::new();
         for entry in zip::entries(&archive)? {
-            self.unpack = self.unpack.checked_sub(entry.size() as u64).ok_or("sparse matrices larger than any model's")?;
+            self.unpack =
+                self.unpack.checked_sub(entry.size() as u64).ok_or("sparse matrices larger than any model's")?;
             let content = entry.content(&archive)?;
             let bytes = self.heap.keep(&content);
             let array = npy::array(&mut self.heap, bytes).map_err(|e| format!("`{}`: {e}", entry.name))?;

@@ -233,8 +233,9 @@ fn render(old: &str, bless: bool) -> String {
 const HEAD: &str = "\
 # Coverage
 
-Written by the tests from what they found (`FLOCK_BLESS=1 cargo test --release --features query -p flock-testsuite`); nothing here is kept by
-hand but the list of rows, `coverage/rows.txt`. A row is a class with a task, an operator, or a kind of file.
+Written by the tests from what they found (`FLOCK_BLESS=1 cargo test --release --features query -p flock-testsuite`);
+nothing here is kept by hand but the list of rows, `coverage/rows.txt`. A row is a class with a task, an operator, or a
+kind of file.
 
 - `equal`: every number is the library's, or the greatest difference seen, of a number's size (of 1 where it is smaller);
   graphs of float32 are held to 1e-5; `2 refused`: that many models with it are refused, for one of its options

@@ -87,7 +87,8 @@ fn judge(lifted: Result<Module, Faults>) {
     if function.graph.nodes().len() > 20_000 {
         return;
     }
-    let params: Vec<Frame> = function.params.iter().map(|p| Frame::from_fn(2, p.ty, |row, _| cell(p.ty.dtype, row))).collect();
+    let params: Vec<Frame> =
+        function.params.iter().map(|p| Frame::from_fn(2, p.ty, |row, _| cell(p.ty.dtype, row))).collect();
     let _ = eval::call(&verified, function, 2, &params);
 }
 

@@ -229,25 +229,54 @@ impl Graph {
         let record = composite.record();
         let error = |why: &str| TypeError { op: record.name, why: why.into() };
         let Meaning::Expands(text) = record.meaning else { return Err(error("no definition")) };
+        let operands = record.operands.iter().zip(args);
+        let mut names: HashMap<&str, NodeId> = operands.map(|(name, id)| (*name, *id)).collect();
+        let mut result = None;
+        for line in text.split(';') {
+            let (name, value) = match line.split_once('=') {
+                Some((name, value)) => (name.trim().strip_prefix('?'), value),
+                None => (None, line),
+            };
+            let id = self.defined(pool, composite, value, args, &names)?;
+            names.extend(name.map(|n| (n, id)));
+            result = Some(id);
+        }
+        result.ok_or_else(|| error("no result"))
+    }
+
+    /// One expression of a definition.
+    fn defined(
+        &mut self,
+        pool: &mut Pool,
+        composite: Composite,
+        text: &str,
+        args: &[NodeId],
+        names: &HashMap<&str, NodeId>,
+    ) -> Result<NodeId, TypeError> {
+        let error = |why: &str| TypeError { op: composite.record().name, why: why.into() };
         let dtype = args.first().and_then(|a| self.frame_type(*a)).map_or(DType::F64, |t| t.dtype);
         let spaced = text.replace('(', " ( ").replace(')', " ) ");
-        let mut stack: Vec<(Op, Vec<NodeId>)> = Vec::new();
+        let mut stack: Vec<(&str, Vec<NodeId>)> = Vec::new();
         let mut tokens = spaced.split_whitespace();
         while let Some(token) = tokens.next() {
             let value = match token {
                 "(" => {
-                    let op = tokens.next().and_then(Op::parse).ok_or_else(|| error("no operator after ("))?;
-                    stack.push((op, Vec::new()));
+                    stack.push((tokens.next().ok_or_else(|| error("no operator after ("))?, Vec::new()));
                     continue;
                 }
                 ")" => {
                     let (op, operands) = stack.pop().ok_or_else(|| error("unbalanced"))?;
-                    self.add(op, Attr::None, &operands)?
+                    match (op, Op::parse(op)) {
+                        ("horner", _) => self.horner(&operands)?,
+                        // It stands above this one in the list, so this ends.
+                        (_, Some(Op::Composite(inner))) if inner < composite => {
+                            self.add_expanded(pool, inner, &operands)?
+                        }
+                        (_, Some(op)) => self.add(op, Attr::None, &operands)?,
+                        (_, None) => return Err(error("no such operator")),
+                    }
                 }
-                name if name.starts_with('?') => {
-                    let i = record.operands.iter().position(|o| *o == &name[1..]);
-                    *i.and_then(|i| args.get(i)).ok_or_else(|| error("unknown operand"))?
-                }
+                name if name.starts_with('?') => *names.get(&name[1..]).ok_or_else(|| error("unknown name"))?,
                 literal => {
                     let table = Self::literal(literal, dtype).ok_or_else(|| error("not a literal"))?;
                     self.add_constant(pool, Constant::Table(table))
@@ -259,6 +288,17 @@ impl Graph {
             }
         }
         Err(error("unbalanced"))
+    }
+
+    /// The polynomial of a variable with these coefficients, that of the highest power first.
+    fn horner(&mut self, operands: &[NodeId]) -> Result<NodeId, TypeError> {
+        let [z, first, rest @ ..] = operands else {
+            return Err(TypeError { op: "horner", why: "no coefficients".into() });
+        };
+        rest.iter().try_fold(*first, |sum, c| {
+            let product = self.add(Op::Mul, Attr::None, &[sum, *z])?;
+            self.add(Op::Add, Attr::None, &[product, *c])
+        })
     }
 
     /// A literal of a definition: `true`, `false`, or a number in the dtype of the first operand.

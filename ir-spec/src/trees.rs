@@ -1,6 +1,9 @@
 //! Tree ensembles: one constant holds all trees of a model.
 
+use std::collections::HashMap;
+
 use crate::constant::{Hasher, all_canonical, make_canonical};
+use crate::sets::CategorySets;
 use crate::types::DType;
 
 /// Where a branch leads: another node, or a leaf.
@@ -47,11 +50,13 @@ pub enum Test {
     Eq,
     /// `!=`
     Ne,
+    /// In a set of categories, whose index in [`TreeEnsemble::sets`] the threshold is.
+    In,
 }
 
 impl Test {
-    /// Every test.
-    pub const ALL: [Test; 6] = [Test::Le, Test::Lt, Test::Ge, Test::Gt, Test::Eq, Test::Ne];
+    /// Every comparison with a threshold.
+    pub const COMPARISONS: [Test; 6] = [Test::Le, Test::Lt, Test::Ge, Test::Gt, Test::Eq, Test::Ne];
 
     /// As written in the text form.
     pub fn symbol(self) -> &'static str {
@@ -62,10 +67,11 @@ impl Test {
             Test::Gt => ">",
             Test::Eq => "==",
             Test::Ne => "!=",
+            Test::In => "in",
         }
     }
 
-    /// Whether `x TEST threshold` holds; x is not NaN.
+    /// Whether `x TEST threshold` holds; x is not NaN. [`Test::In`] is no comparison: [`TreeEnsemble::holds`] knows the sets.
     #[inline]
     pub fn holds(self, x: f64, threshold: f64) -> bool {
         match self {
@@ -75,6 +81,7 @@ impl Test {
             Test::Gt => x > threshold,
             Test::Eq => x == threshold,
             Test::Ne => x != threshold,
+            Test::In => false,
         }
     }
 }
@@ -88,7 +95,7 @@ pub struct TreeNode {
     pub test: Test,
     /// Whether NaN goes left. This alone decides for NaN; `test` is not asked.
     pub missing_left: bool,
-    /// What the feature is compared with, in f64 whatever `input` is. Never NaN.
+    /// What the feature is compared with, in f64 whatever `input` is; of [`Test::In`] the index of a set. Never NaN.
     pub threshold: f64,
     /// Where the row goes when the test holds.
     pub left: Child,
@@ -97,11 +104,9 @@ pub struct TreeNode {
 }
 
 impl TreeNode {
-    /// Whether a row with that value of the feature goes left; `input` is the ensemble's.
-    #[inline]
-    pub fn goes_left(&self, input: DType, x: f64) -> bool {
-        let x = if input == DType::F32 { f64::from(x as f32) } else { x };
-        if x.is_nan() { self.missing_left } else { self.test.holds(x, self.threshold) }
+    /// The set that [`Test::In`] asks for.
+    pub fn set(&self) -> Option<usize> {
+        (self.test == Test::In).then_some(self.threshold as usize)
     }
 }
 
@@ -145,6 +150,8 @@ pub struct TreeEnsemble {
     pub leaves: Vec<u32>,
     /// Leaf values; representable in `sum`.
     pub values: Vec<f64>,
+    /// The sets that nodes of [`Test::In`] name.
+    pub sets: CategorySets,
 }
 
 impl PartialEq for TreeEnsemble {
@@ -154,6 +161,7 @@ impl PartialEq for TreeEnsemble {
             && self.trees == o.trees
             && self.nodes == o.nodes
             && self.leaves == o.leaves
+            && self.sets == o.sets
             && bits(&self.base) == bits(&o.base)
             && bits(&self.values) == bits(&o.values)
     }
@@ -216,6 +224,11 @@ impl TreeEnsemble {
             if n.threshold.is_nan() {
                 return Err(format!("node {i} has NaN for a threshold"));
             }
+            if let Some(set) = n.set()
+                && (set >= self.sets.len() || n.threshold.to_bits() != (set as f64).to_bits())
+            {
+                return Err(format!("node {i} names set {:?} of {}", n.threshold, self.sets.len()));
+            }
             for child in [n.left, n.right] {
                 if !self.exists(child) || child.as_node().is_some_and(|c| c <= i) {
                     return Err(format!("node {i} has a child that does not exist or does not come after it"));
@@ -255,7 +268,43 @@ impl TreeEnsemble {
         self.leaves.get(leaf + 1).map_or(self.values.len(), |e| *e as usize)
     }
 
-    /// Whether the values lie leaf after leaf, nothing between or behind them, and NaNs are canonical.
+    /// For each node of [`Test::In`] in their order, the number that its set has when equal sets are one and are counted
+    /// as they turn up.
+    fn set_numbers(&self) -> Vec<u32> {
+        let mut numbers: HashMap<&[[u32; 2]], u32> = HashMap::new();
+        let sets = self.nodes.iter().filter_map(TreeNode::set);
+        sets.map(|set| {
+            let next = numbers.len() as u32;
+            *numbers.entry(self.sets.runs(set)).or_insert(next)
+        })
+        .collect()
+    }
+
+    /// Whether the sets are counted as they turn up, each once.
+    fn has_canonical_sets(&self) -> bool {
+        if self.sets.is_empty() {
+            return true;
+        }
+        let numbers = self.set_numbers();
+        let named = self.nodes.iter().filter_map(TreeNode::set);
+        named.eq(numbers.iter().map(|n| *n as usize))
+            && numbers.iter().max().map_or(0, |n| *n as usize + 1) == self.sets.len()
+    }
+
+    /// Makes it so. The nodes have been checked.
+    fn count_sets(&mut self) {
+        let numbers = self.set_numbers();
+        let mut sets = CategorySets::default();
+        for (node, number) in self.nodes.iter_mut().filter(|n| n.test == Test::In).zip(numbers) {
+            if number as usize == sets.len() {
+                sets.add_runs(self.sets.runs(node.threshold as usize).iter().copied());
+            }
+            node.threshold = f64::from(number);
+        }
+        self.sets = sets;
+    }
+
+    /// Whether the values lie leaf after leaf, nothing between or behind them, NaNs are canonical, and so are sets.
     pub(crate) fn is_canonical(&self) -> bool {
         let starts = self.leaves.first().map_or(self.values.is_empty(), |s| *s == 0) && self.leaves.is_sorted();
         let inside = self.leaves.last().is_none_or(|s| *s as usize <= self.values.len());
@@ -265,10 +314,11 @@ impl TreeEnsemble {
             && inside
             && nans
             && self.check_nodes().is_ok()
+            && self.has_canonical_sets()
             && self.leaf_lengths().is_ok_and(|lengths| lengths.iter().enumerate().all(fits))
     }
 
-    /// The same ensemble with values leaf after leaf and canonical NaNs; one that is not valid stays as it is.
+    /// The same ensemble with values leaf after leaf, canonical NaNs and sets; one that is not valid stays as it is.
     pub(crate) fn canonical(mut self) -> TreeEnsemble {
         make_canonical(&mut self.base);
         make_canonical(&mut self.values);
@@ -287,7 +337,26 @@ impl TreeEnsemble {
             values.extend_from_slice(&self.values[from..from + *len as usize]);
         }
         self.values = values;
+        if !self.has_canonical_sets() {
+            self.count_sets();
+        }
         self
+    }
+
+    /// Whether the test of a node holds for a feature that has been rounded to `input` and is not NaN.
+    #[inline]
+    pub fn holds(&self, node: &TreeNode, x: f64) -> bool {
+        match node.test {
+            Test::In => self.sets.contains(node.threshold as usize, x),
+            test => test.holds(x, node.threshold),
+        }
+    }
+
+    /// Whether a row with that value of the feature, not rounded yet, goes left at a node.
+    #[inline]
+    pub fn goes_left(&self, node: &TreeNode, x: f64) -> bool {
+        let x = if self.input == DType::F32 { f64::from(x as f32) } else { x };
+        if x.is_nan() { node.missing_left } else { self.holds(node, x) }
     }
 
     /// The leaf that a row reaches from a root; `x(feature)` is the value before rounding to `input`.
@@ -295,7 +364,7 @@ impl TreeEnsemble {
         let mut at = root;
         while let Some(i) = at.as_node() {
             let n = &self.nodes[i];
-            at = if n.goes_left(self.input, x(n.feature as usize)) { n.left } else { n.right };
+            at = if self.goes_left(n, x(n.feature as usize)) { n.left } else { n.right };
         }
         at.as_leaf().unwrap_or(0)
     }
@@ -348,5 +417,9 @@ impl TreeEnsemble {
         h.bytes(&bytes);
         h.u32s(self.leaves.iter().copied());
         h.f64s(&self.values);
+        // An ensemble without sets hashes as it did before there were any.
+        if !self.sets.is_empty() {
+            self.sets.hash_into(h);
+        }
     }
 }

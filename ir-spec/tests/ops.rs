@@ -89,6 +89,7 @@ fn trees(input: DType, sum: DType) -> Constant {
         ],
         leaves: vec![0, 2, 4, 6, 7, 8],
         values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.25, -0.0, 1e30_f32.into()],
+        sets: CategorySets::default(),
     })
 }
 

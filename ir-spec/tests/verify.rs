@@ -140,6 +140,7 @@ fn ensembles() {
         ],
         leaves: vec![0, 2, 4],
         values: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+        sets: CategorySets::default(),
     };
     assert_eq!(sound().check(), Ok(()));
     type Break = fn(&mut TreeEnsemble);

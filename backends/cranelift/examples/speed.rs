@@ -41,6 +41,7 @@ fn ensemble(trees: usize, depth: u32) -> TreeEnsemble {
         nodes: Vec::new(),
         leaves: Vec::new(),
         values: Vec::new(),
+        sets: Default::default(),
     };
     for _ in 0..trees {
         let (first, leaf) = (t.nodes.len(), t.leaves.len());

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use flock_core::{
-    Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
-    pack_linear_f32, pack_linear_f64, pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str,
+    Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_curve, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
+    pack_linear_f32, pack_linear_f64, pack_points_f32, pack_points_f64, pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str,
     pack_trees,
 };
 use flock_ir_spec::{ConstId, Data, Frame, Test, TreeEnsemble, TreeNode};
@@ -30,6 +30,10 @@ pub(crate) enum Form {
     Edges(bool),
     /// Weights, with that bias.
     Linear(ConstId),
+    /// The points of a function, with their ys.
+    Curve(ConstId),
+    /// Points to measure distances to.
+    Points,
     /// An ensemble for the kernel, over f64 features or f32 ones.
     Trees(bool),
     /// The leaf values of an ensemble in the type of its sums.
@@ -141,6 +145,26 @@ impl Constants {
         })
     }
 
+    /// The points of a function: xs and ys.
+    pub fn curve(&mut self, xs: (ConstId, &Frame), ys: (ConstId, &Frame)) -> Result<BlobId, String> {
+        self.get(xs.0, Form::Curve(ys.0), || match (xs.1.as_f64(), ys.1.as_f64()) {
+            (Some(x), Some(y)) => pack_curve(x, y).map_err(|e| e.to_string()),
+            _ => Err("points are not of f64".into()),
+        })
+    }
+
+    /// Points to measure distances to.
+    pub fn points(&mut self, id: ConstId, t: &Frame) -> Result<BlobId, String> {
+        self.get(id, Form::Points, || {
+            let packed = match &t.data {
+                Data::F64(v) => pack_points_f64(t.rows, t.width, v),
+                Data::F32(v) => pack_points_f32(t.rows, t.width, v),
+                Data::Bool(_) | Data::I64(_) | Data::Str(_) => return Err("points are no floats".into()),
+            };
+            packed.map_err(|e| e.to_string())
+        })
+    }
+
     /// An ensemble for the kernel, with the bytes of work per row that it needs.
     pub fn trees(&mut self, id: ConstId, t: &TreeEnsemble, f64_features: bool) -> Result<(BlobId, usize), String> {
         let mut work = 0;
@@ -193,7 +217,7 @@ pub(crate) fn narrow(test: Test, threshold: f64) -> (Test, f32) {
     match test {
         Test::Le | Test::Lt => (Test::Le, below),
         Test::Gt | Test::Ge => (Test::Gt, below),
-        Test::Eq | Test::Ne => (test, f32::NAN),
+        Test::Eq | Test::Ne | Test::In => (test, f32::NAN),
     }
 }
 
@@ -207,6 +231,7 @@ fn pack_ensemble(t: &TreeEnsemble, f64_features: bool) -> Result<flock_core::Pac
         right: n.right.bits(),
     };
     let nodes: Vec<TreeNodeSpec> = t.nodes.iter().map(node).collect();
+    let sets: Vec<&[[u32; 2]]> = (0..t.sets.len()).map(|s| t.sets.runs(s)).collect();
     let trees: Vec<TreeSpec> = t.trees.iter().map(|t| TreeSpec { root: t.root.bits(), target: t.target }).collect();
     let spec = TreesSpec {
         features: t.features,
@@ -218,6 +243,7 @@ fn pack_ensemble(t: &TreeEnsemble, f64_features: bool) -> Result<flock_core::Pac
         nodes: &nodes,
         leaves: &t.leaves,
         values: &t.values,
+        sets: &sets,
     };
     pack_trees(&spec).map_err(|e| e.to_string())
 }

@@ -12,7 +12,7 @@ pub enum Trees {
     Auto,
     /// Always as data that a kernel walks.
     Data,
-    /// As code where that is possible: up to 16 outputs and 65,536 nodes.
+    /// As code where that is possible: up to 16 outputs and 65,536 nodes, no sets.
     Code,
 }
 
@@ -31,7 +31,9 @@ impl Trees {
             // Measured: up to 15 nodes 2.5 to 4 times as fast as the walk, at 31 slower.
             Trees::Auto => (CHOSEN, SMALL_ENSEMBLE),
         };
-        t.outputs <= MOST_OUTPUTS
+        // A set is looked up by the kernel.
+        t.sets.is_empty()
+            && t.outputs <= MOST_OUTPUTS
             && t.nodes.len() + t.trees.len() <= limit
             && t.trees.iter().all(|tree| reachable(t, tree).len() <= largest)
     }
@@ -52,8 +54,9 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
             Op::Const | Op::Slice | Op::Null => 0.0,
             Op::Concat | Op::Take => 0.2 * width(id),
             Op::Exp | Op::Ln | Op::Log1p | Op::Expm1 | Op::Tanh | Op::Logistic => 6.0 * width(id),
-            Op::Pow => 20.0 * width(id),
-            Op::Sum | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax => 0.6 * operand,
+            Op::Sin | Op::Cos | Op::Atan => 10.0 * width(id),
+            Op::Pow | Op::Rem => 20.0 * width(id),
+            Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax => 0.6 * operand,
             Op::Softmax => 9.0 * operand,
             Op::Normalize => 2.0 * operand,
             Op::Linear => 0.3 * operand * width(id),
@@ -65,7 +68,11 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
                 }
             }
             Op::Lookup | Op::OneHot => 0.5 * width(id),
-            Op::Bucketize => 8.0 * width(id),
+            Op::Bucketize | Op::Interpolate => 8.0 * width(id),
+            Op::Distances => 0.4 * operand * width(id),
+            // A selection among all, then a sort of the few.
+            Op::Order => 8.0 * operand + 10.0 * width(id),
+            Op::Gather => 1.0 * width(id),
             Op::Trees | Op::Leaves => match node.args.get(1).and_then(|e| graph.constant(&flat.pool, *e)) {
                 Some(Constant::Trees(t)) => ensemble(t, op == Op::Trees),
                 _ => 0.0,
@@ -98,6 +105,7 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
             | Op::Coalesce
             | Op::Guard
             | Op::Cast
+            | Op::Bitwise
             | Op::Composite(_) => 0.4 * width(id),
         }
     };

@@ -121,6 +121,7 @@ fn check(f: &Function) -> Vec<Unsupported> {
     for (id, node) in live(f) {
         let operands = match node.op {
             Op::InSet | Op::IndexOf | Op::Lookup | Op::Bucketize | Op::Take | Op::Linear => 1,
+            Op::Interpolate | Op::Distances => 1,
             _ => node.args.len(),
         };
         let empty = |t: Option<FrameType>| t.is_some_and(|t| t.width == 0);

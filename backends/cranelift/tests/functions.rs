@@ -40,6 +40,9 @@ fn random_function(seed: u64, size: usize) -> Verified {
             Op::Slice => Attr::Range { start: random.below(t.width as usize) as u32, len: 1 },
             Op::Normalize => Attr::Word(*random.pick(&[Word::L1, Word::L2, Word::Max])),
             Op::Bucketize => Attr::Word(Word::Left),
+            Op::Distances => Attr::Word(Word::L2),
+            Op::Bitwise => Attr::Word(*random.pick(&[Word::And, Word::Xor, Word::Left, Word::Right])),
+            Op::Order => Attr::Range { start: 0, len: 1 + random.below(t.width as usize) as u32 },
             _ => Attr::None,
         };
         let mut args = vec![first];
@@ -60,6 +63,14 @@ fn random_function(seed: u64, size: usize) -> Verified {
                 args.push(f.constant(Frame::row_i64(columns)));
             }
             Op::Bucketize => args.push(f.constant(Frame::row_f64(vec![-1.0, 0.0, 2.5]))),
+            Op::Interpolate => {
+                args.push(f.constant(Frame::row_f64(vec![-1.0, 0.0, 2.5])));
+                args.push(f.constant(Frame::row_f64(vec![3.0, -0.5, 1e-3])));
+            }
+            Op::Distances => {
+                let points = (0..t.width * 2).map(|i| f64::from(i) - 1.5).collect::<Vec<_>>();
+                args.push(f.constant(Frame::table_f64(2, t.width as usize, &points).unwrap()));
+            }
             Op::Linear => {
                 let w = (0..t.width * 2).map(|i| f64::from(i) - 1.5).collect::<Vec<_>>();
                 args.push(f.constant(Frame::table_f64(t.width as usize, 2, &w).unwrap()));

@@ -26,7 +26,10 @@ pub fn ensemble(
         nodes: Vec::new(),
         leaves: Vec::new(),
         values: Vec::new(),
+        sets: Default::default(),
     };
+    // Every third ensemble tests for sets of categories too, dense ones and sparse ones.
+    let with_sets = random.below(3) == 0;
     for _ in 0..trees {
         let n = random.below(nodes + 1);
         let target = if random.below(3) == 0 { None } else { Some(random.below(outputs as usize) as u32) };
@@ -42,7 +45,8 @@ pub fn ensemble(
                 };
                 set(&mut t, open.remove(slot), Child::node(i as u32));
             }
-            t.nodes.push(random_node(random, features));
+            let node = random_node(&mut t, random, features, with_sets);
+            t.nodes.push(node);
             open.extend([(i, random.below(2) == 0)].into_iter().flat_map(|(i, side)| [(i, side), (i, !side)]));
         }
         for slot in open {
@@ -60,13 +64,18 @@ fn set(t: &mut TreeEnsemble, (node, left): (usize, bool), child: Child) {
     *if left { &mut node.left } else { &mut node.right } = child;
 }
 
-fn random_node(random: &mut Random, features: u32) -> TreeNode {
+fn random_node(t: &mut TreeEnsemble, random: &mut Random, features: u32, with_sets: bool) -> TreeNode {
     let thresholds: Vec<f64> = hard_f64().into_iter().filter(|x| !x.is_nan()).collect();
+    let (mut test, mut threshold) = (*random.pick(&Test::COMPARISONS), *random.pick(&thresholds));
+    if with_sets && random.below(2) == 0 {
+        let members: Vec<u32> = (0..random.below(6)).map(|_| *random.pick(&[0, 1, 2, 3, 4, 5, 7, 100, u32::MAX])).collect();
+        (test, threshold) = (Test::In, f64::from(t.sets.add(members).unwrap()));
+    }
     TreeNode {
         feature: random.below(features as usize) as u32,
-        test: *random.pick(&Test::ALL),
+        test,
         missing_left: random.below(2) == 0,
-        threshold: *random.pick(&thresholds),
+        threshold,
         left: Child::leaf(0),
         right: Child::leaf(0),
     }

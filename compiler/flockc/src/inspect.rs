@@ -81,6 +81,8 @@ fn rounding(f: &Function) -> Vec<String> {
                 | Op::Ge
                 | Op::Bucketize
                 | Op::ArgMax
+                | Op::Order
+                | Op::Rem
                 | Op::IndexOf
         );
         if let (true, Some(step)) = (routes, &inherited)

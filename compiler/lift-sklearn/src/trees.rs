@@ -56,6 +56,7 @@ impl Trees {
             nodes: Vec::new(),
             leaves: Vec::new(),
             values: Vec::new(),
+            sets: Default::default(),
         };
         Trees { ensemble, missing }
     }

@@ -1,8 +1,11 @@
 //! Ensembles where something is known of their features.
 
-use flock_ir_spec::{Child, DType, Test, Tree, TreeEnsemble, TreeNode};
+use flock_ir_spec::{CategorySets, Child, DType, Test, Tree, TreeEnsemble, TreeNode};
 
 use crate::domain::{Domain, Ranges, key};
+
+/// Members of a set that are looked at one by one.
+const MOST_MEMBERS: u64 = 128;
 
 /// What a feature may be at a place of a tree. One range is the rule and needs no memory of its own.
 #[derive(Clone)]
@@ -33,7 +36,7 @@ impl Known {
     }
 
     /// To the left and to the right of a node.
-    fn split(&self, node: &TreeNode) -> (Known, Known) {
+    fn split(&self, node: &TreeNode, sets: &CategorySets) -> (Known, Known) {
         let k = key(node.threshold);
         // The keys up to `cut` are on one side, the others on the other.
         let (cut, left_below) = match node.test {
@@ -42,6 +45,7 @@ impl Known {
             Test::Gt => (k, false),
             Test::Ge => (k - 1, false),
             Test::Eq | Test::Ne => return self.split_off(node, k),
+            Test::In => return self.split_by_set(node, sets, node.threshold as usize),
         };
         let (below, above) = match &self.range {
             Range::One(lo, hi) => (Range::One(*lo, cut.min(*hi)), Range::One((cut + 1).max(*lo), *hi)),
@@ -54,11 +58,27 @@ impl Known {
         self.sides(node, left, right)
     }
 
-    fn split_off(&self, node: &TreeNode, k: i64) -> (Known, Known) {
-        let all = match &self.range {
+    fn ranges(&self) -> Ranges {
+        match &self.range {
             Range::One(lo, hi) => Ranges::one(*lo, *hi),
             Range::Many(r) => r.clone(),
-        };
+        }
+    }
+
+    /// Members are points among the floats. Where they are too many to tell apart, the left side lies within the runs, and
+    /// of the right side nothing new is known.
+    fn split_by_set(&self, node: &TreeNode, sets: &CategorySets, set: usize) -> (Known, Known) {
+        let (all, point) = (self.ranges(), |m: u32| key(f64::from(m)));
+        if sets.size(set) > MOST_MEMBERS {
+            let runs = sets.runs(set).iter().map(|[first, last]| (point(*first), point(*last))).collect();
+            return self.sides(node, Range::Many(all.meet(&Ranges::new(runs))), Range::Many(all));
+        }
+        let points = Ranges::new(sets.members(set).map(|m| (point(m), point(m))).collect());
+        self.sides(node, Range::Many(all.meet(&points)), Range::Many(all.minus(&points)))
+    }
+
+    fn split_off(&self, node: &TreeNode, k: i64) -> (Known, Known) {
+        let all = self.ranges();
         let point = Ranges::one(k, k);
         let (inside, outside) = (Range::Many(all.meet(&point)), Range::Many(all.minus(&point)));
         if node.test == Test::Eq { self.sides(node, inside, outside) } else { self.sides(node, outside, inside) }
@@ -134,7 +154,7 @@ impl Pruner<'_> {
             }
             let node = self.old.nodes[n];
             let before = self.known[node.feature as usize].clone();
-            let (left, right) = before.split(&node);
+            let (left, right) = before.split(&node, &self.old.sets);
             let go = |work: &mut Vec<Work>, child: Child, known: Known, slot: Slot| {
                 work.push(Work::Restore(node.feature, before.clone()));
                 work.push(Work::Visit(child, slot, len));
@@ -170,6 +190,7 @@ pub fn prune(t: &TreeEnsemble, features: &[Domain]) -> Option<TreeEnsemble> {
         nodes: Vec::new(),
         leaves: Vec::new(),
         values: Vec::new(),
+        sets: t.sets.clone(),
     };
     let mut pruner = Pruner { old: t, new, known: features.iter().map(Known::of).collect(), visits: 0 };
     for (i, tree) in t.trees.iter().enumerate() {

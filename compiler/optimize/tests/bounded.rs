@@ -30,6 +30,7 @@ fn forest(trees: usize, depth: u32, features: u32, numeric: u32) -> TreeEnsemble
         nodes: Vec::new(),
         leaves: Vec::new(),
         values: Vec::new(),
+        sets: CategorySets::default(),
     };
     for _ in 0..trees {
         let (node, leaf) = (t.nodes.len(), t.leaves.len());

@@ -33,7 +33,10 @@ fn section(record: &Record, out: &mut String) -> fmt::Result {
     writeln!(out, "| exact | {} |", exact(record.exact))?;
     writeln!(out, "| source | {} |", record.source)?;
     match record.meaning {
-        Meaning::Expands(definition) => writeln!(out, "| definition | `{definition}` |"),
+        Meaning::Expands(definition) => {
+            let words: Vec<&str> = definition.split_whitespace().collect();
+            writeln!(out, "| definition | `{}` |", words.join(" "))
+        }
         Meaning::Leaf | Meaning::Eval(_) => Ok(()),
     }
 }

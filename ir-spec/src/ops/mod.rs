@@ -13,10 +13,12 @@ pub mod apply;
 pub mod category;
 pub mod composite;
 pub mod doc;
+pub mod interpolate;
 pub mod leaf;
 pub mod linear;
 pub mod logic;
 pub mod math;
+pub mod nearest;
 pub mod row;
 pub mod shape;
 pub mod tree;
@@ -47,11 +49,11 @@ pub enum Attr {
     Const(ConstId),
     /// A column of a relation.
     Column(ColumnId),
-    /// First column and number of columns of a `slice`.
+    /// First column and number of columns of a `slice`, first rank and number of ranks of an `order`.
     Range {
-        /// First column.
+        /// First column or rank.
         start: u32,
-        /// Number of columns, at least 1.
+        /// Number of them, at least 1.
         len: u32,
     },
     /// One of a few words that choose a variant.
@@ -77,21 +79,42 @@ pub enum Attr {
 /// The words of [`Attr::Word`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Word {
-    /// `normalize`: divide by the sum of absolute values.
+    /// `normalize`: divide by the sum of absolute values. `distances`: the sum of absolute differences.
     L1,
-    /// `normalize`: divide by the Euclidean norm.
+    /// `normalize`: divide by the Euclidean norm. `distances`: the root of the sum of squares.
     L2,
     /// `normalize`: divide by the greatest absolute value.
     Max,
-    /// `bucketize`: number of edges below the value.
+    /// `distances`: the sum of squares.
+    SqEuclidean,
+    /// `distances`: the greatest absolute difference.
+    Chebyshev,
+    /// `bucketize`: number of edges below the value. `bitwise`: a shift to higher places.
     Left,
-    /// `bucketize`: number of edges below the value or equal to it.
+    /// `bucketize`: number of edges below the value or equal to it. `bitwise`: a shift to lower places.
     Right,
+    /// `bitwise`: 1 where both are.
+    And,
+    /// `bitwise`: 1 where one is.
+    Or,
+    /// `bitwise`: 1 where they differ.
+    Xor,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Word; 5] = [Word::L1, Word::L2, Word::Max, Word::Left, Word::Right];
+    pub const ALL: [Word; 10] = [
+        Word::L1,
+        Word::L2,
+        Word::Max,
+        Word::SqEuclidean,
+        Word::Chebyshev,
+        Word::Left,
+        Word::Right,
+        Word::And,
+        Word::Or,
+        Word::Xor,
+    ];
 
     /// As written in the text form.
     pub fn name(self) -> &'static str {
@@ -99,8 +122,13 @@ impl Word {
             Word::L1 => "l1",
             Word::L2 => "l2",
             Word::Max => "max",
+            Word::SqEuclidean => "sqeuclidean",
+            Word::Chebyshev => "chebyshev",
             Word::Left => "left",
             Word::Right => "right",
+            Word::And => "and",
+            Word::Or => "or",
+            Word::Xor => "xor",
         }
     }
 }
@@ -175,7 +203,9 @@ pub enum Meaning {
     Leaf,
     /// The reference evaluation.
     Eval(fn(&Apply<'_>) -> Frame),
-    /// A definition in core operators: operands are `?a`, `?b`, … by name.
+    /// A definition in operators, core ones and composites above it: operands are `?a`, `?b`, … by name. What stands in
+    /// several places has a name of its own in a line before, `?z = (mul ?a ?a);`; `(horner ?z c2 c1 c0)` is the
+    /// polynomial `(c2 z + c1) z + c0`.
     Expands(&'static str),
 }
 
@@ -289,15 +319,18 @@ core! {
     Add = math::ADD; Sub = math::SUB; Mul = math::MUL; Div = math::DIV; Neg = math::NEG; Abs = math::ABS;
     Min = math::MIN; Max = math::MAX; Sqrt = math::SQRT; Floor = math::FLOOR; Ceil = math::CEIL; Round = math::ROUND;
     Exp = math::EXP; Ln = math::LN; Log1p = math::LOG1P; Expm1 = math::EXPM1; Pow = math::POW; Tanh = math::TANH;
-    Logistic = math::LOGISTIC;
+    Logistic = math::LOGISTIC; Sin = math::SIN; Cos = math::COS; Atan = math::ATAN; Rem = math::REM;
+    Bitwise = math::BITWISE;
     Eq = logic::EQ; Ne = logic::NE; Lt = logic::LT; Le = logic::LE; Gt = logic::GT; Ge = logic::GE;
     And = logic::AND; Or = logic::OR; Not = logic::NOT; IsNull = logic::IS_NULL; IsNan = logic::IS_NAN;
     InSet = logic::IN_SET; Select = logic::SELECT; Coalesce = logic::COALESCE; Guard = logic::GUARD; Cast = logic::CAST;
     Concat = shape::CONCAT; Slice = shape::SLICE; Take = shape::TAKE;
-    Sum = row::SUM; RowMin = row::ROW_MIN; RowMax = row::ROW_MAX; All = row::ALL; Any = row::ANY;
+    Sum = row::SUM; Prod = row::PROD; RowMin = row::ROW_MIN; RowMax = row::ROW_MAX; All = row::ALL; Any = row::ANY;
     ArgMax = row::ARGMAX; Softmax = row::SOFTMAX; Normalize = row::NORMALIZE;
     Linear = linear::LINEAR;
     IndexOf = category::INDEX_OF; Lookup = category::LOOKUP; OneHot = category::ONE_HOT; Bucketize = category::BUCKETIZE;
+    Interpolate = interpolate::INTERPOLATE;
+    Distances = nearest::DISTANCES; Order = nearest::ORDER; Gather = nearest::GATHER;
     Trees = tree::TREES; Leaves = tree::LEAVES;
 }
 

@@ -6,7 +6,9 @@ use crate::types::{DType, Type};
 
 ops! {
     /// Sum of the columns from left to right, from 0. Integers that overflow give null.
-    SUM = "sum"("a") { shape "[n,k] -> [n,1]", nulls Strict, exact Reals, source "numpy.sum", infer sum_type, eval sum }
+    SUM = "sum"("a") { shape "[n,k] -> [n,1]", nulls Strict, exact Reals, source "numpy.sum", infer sum_type, eval |c| total(c, 0, i64::checked_add, |a, x| a + x) }
+    /// Product of the columns from left to right, from 1. Integers that overflow give null.
+    PROD = "prod"("a") { shape "[n,k] -> [n,1]", nulls Strict, exact Reals, source "numpy.prod", infer sum_type, eval |c| total(c, 1, i64::checked_mul, |a, x| a * x) }
     /// The least column; NaN where any is NaN.
     ROW_MIN = "row_min"("a") { shape "floats [n,k] -> [n,1]", nulls Strict, exact Bits, source "numpy.min", infer |_, t| float_to(t, None, Some(1)), eval |c| reduce(c, |a, b| if a <= b || a.is_nan() { a } else { b }) }
     /// The greatest column; NaN where any is NaN.
@@ -44,20 +46,21 @@ fn round(dtype: DType, x: f64) -> f64 {
     if dtype == DType::F32 { f64::from(x as f32) } else { x }
 }
 
-fn sum(c: &Apply<'_>) -> Frame {
+/// Sum or product, from that number.
+fn total(c: &Apply<'_>, first: i64, i: fn(i64, i64) -> Option<i64>, f: fn(f64, f64) -> f64) -> Frame {
     if c.out.dtype == DType::I64 {
         return c.each(|r, _| {
-            let mut total = Some(0i64);
+            let mut total = Some(first);
             for k in 0..c.frame(0).width {
                 total = match c.at(0, r, k) {
-                    Scalar::I64(x) => total.and_then(|t| t.checked_add(x)),
+                    Scalar::I64(x) => total.and_then(|t| i(t, x)),
                     _ => return Scalar::Null,
                 };
             }
             total.map_or(Scalar::Null, Scalar::I64)
         });
     }
-    c.rows_to_rows(|xs, out| out[0] = xs.iter().fold(0.0, |a, x| round(c.out.dtype, a + x)))
+    c.rows_to_rows(|xs, out| out[0] = xs.iter().fold(first as f64, |a, x| round(c.out.dtype, f(a, *x))))
 }
 
 fn reduce(c: &Apply<'_>, f: impl Fn(f64, f64) -> f64) -> Frame {

@@ -136,7 +136,10 @@ fn trees(t: &TreeEnsemble, out: &mut String) -> fmt::Result {
         }
         let Some(n) = t.nodes.get(i) else { continue };
         write!(out, "  n{i}: x{} {} ", n.feature, n.test.symbol())?;
-        double(n.threshold, out)?;
+        match n.set() {
+            Some(set) => categories(t.sets.runs(set), out)?,
+            None => double(n.threshold, out)?,
+        }
         let ((l, left), (r, right)) = (child(n.left), child(n.right));
         write!(out, " ? {l}{left} : {r}{right}")?;
         out.push_str(if n.missing_left { " missing left\n" } else { "\n" });
@@ -147,6 +150,27 @@ fn trees(t: &TreeEnsemble, out: &mut String) -> fmt::Result {
         out.push('\n');
     }
     out.push_str("}\n");
+    Ok(())
+}
+
+/// `[0, 4..7]`
+fn categories(runs: &[[u32; 2]], out: &mut String) -> fmt::Result {
+    out.push('[');
+    let mut line = out.len();
+    for (i, [first, last]) in runs.iter().enumerate() {
+        out.push_str(if i > 0 { ", " } else { "" });
+        if out.len() - line > LINE {
+            out.truncate(out.trim_end().len());
+            out.push_str("\n    ");
+            line = out.len();
+        }
+        match last - first {
+            0 => write!(out, "{first}")?,
+            1 => write!(out, "{first}, {last}")?,
+            _ => write!(out, "{first}..{}", u64::from(*last) + 1)?,
+        }
+    }
+    out.push(']');
     Ok(())
 }
 

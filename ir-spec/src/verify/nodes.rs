@@ -114,7 +114,7 @@ fn call(context: &Context<'_>, graph: &Graph, node: &Node, owner: &Owner<'_>) ->
 
 /// Tables whose content an operator relies on.
 fn trusted_table(context: &Context<'_>, graph: &Graph, node: &Node) -> Result<(), String> {
-    let [x, table] = *node.args else { return Ok(()) };
+    let [x, table, ..] = *node.args else { return Ok(()) };
     match (node.op, constant_table(context, graph, table)) {
         (Op::Take, Some(t)) => {
             let width = graph.frame_type(x).map_or(0, |t| i64::from(t.width));
@@ -124,6 +124,7 @@ fn trusted_table(context: &Context<'_>, graph: &Graph, node: &Node) -> Result<()
             }
         }
         (Op::Bucketize, Some(t)) if !ascends(t) => Err("edges that do not ascend".into()),
+        (Op::Interpolate, Some(t)) if !ascends(t) => Err("xs that do not ascend".into()),
         _ => Ok(()),
     }
 }

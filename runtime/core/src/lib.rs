@@ -41,6 +41,7 @@ pub use column::{Code, Column, Number};
 pub use error::CoreError;
 pub use kernels::category::{pack_edges, pack_index_f64, pack_index_i64, pack_index_str};
 pub use kernels::linear::{pack_linear_f32, pack_linear_f64};
+pub use kernels::nearest::{order_work, pack_curve, pack_points_f32, pack_points_f64};
 pub use kernels::tables::{pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str};
 pub use kernels::trees::{PackedTrees, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 pub use kernels::{Abi, Kernel, PackError, kernel, kernels};

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 
-use flock_core::kernels::{category::*, linear::*, math::*, rows::*, tables::*, text::*};
+use flock_core::kernels::{category::*, linear::*, math::*, nearest::*, rows::*, tables::*, text::*};
 use flock_core::*;
 
 const STRIDE: usize = 64;
@@ -228,4 +228,63 @@ fn text_compares_and_prints() {
         flock_index_column(pack_index_str(&["a"]).as_ptr(), &column, null(), 0, 1, [0].as_mut_ptr(), null_mut())
     };
     assert_eq!(status, FlockStatus::Schema as i32);
+}
+
+#[test]
+fn ranks_are_stable_and_nan_comes_last() {
+    let rows = [[3.0, f64::NAN, -0.0, 0.0, -1.0], [f64::NAN, f64::NAN, 5.0, f64::INFINITY, f64::NEG_INFINITY]];
+    let x = frame(5, |i, j| rows[i % 2][j]);
+    let mut work = vec![0u64; order_work(5) / 8];
+    let mut ranks = |start: usize, len: usize| {
+        let mut out = vec![-1; len * STRIDE];
+        unsafe { flock_order_f64(x.as_ptr(), STRIDE, 5, 2, start, len, out.as_mut_ptr(), work.as_mut_ptr().cast()) };
+        [0, 1].map(|i| (0..len).map(|j| out[j * STRIDE + i]).collect::<Vec<_>>())
+    };
+    let all = [vec![4, 2, 3, 0, 1], vec![4, 2, 3, 0, 1]];
+    assert_eq!(ranks(0, 5), all);
+    for start in 0..5 {
+        for len in 1..=5 - start {
+            assert_eq!(ranks(start, len), all.clone().map(|r| r[start..start + len].to_vec()), "{start} {len}");
+        }
+    }
+}
+
+/// numpy.interp([-1, 0, 0.5, 1, 1.5, 4, nan, inf], [0, 1, 1, 3], [0, 10, 20, 40])
+#[test]
+fn curves_are_those_of_numpy() {
+    let table = pack_curve(&[0.0, 1.0, 1.0, 3.0], &[0.0, 10.0, 20.0, 40.0]).unwrap();
+    let x = [-1.0, 0.0, 0.5, 1.0, 1.5, 4.0, f64::NAN, f64::INFINITY];
+    let mut out = [9.0; 8];
+    unsafe { flock_interpolate_f64(table.as_ptr(), x.as_ptr(), 8, out.as_mut_ptr()) };
+    assert_eq!(out[..6], [0.0, 0.0, 5.0, 20.0, 25.0, 40.0]);
+    assert!(out[6].is_nan() && out[7] == 40.0);
+    // An infinite slope: numpy.interp([2.0], [1, 3], [-inf, inf]) is nan, of equal infinities inf.
+    let table = pack_curve(&[1.0, 3.0], &[f64::INFINITY, f64::INFINITY]).unwrap();
+    unsafe { flock_interpolate_f64(table.as_ptr(), [2.0].as_ptr(), 1, out.as_mut_ptr()) };
+    assert_eq!(out[0], f64::INFINITY);
+    assert!(pack_curve(&[1.0, 0.0], &[0.0, 0.0]).is_err() && pack_curve(&[], &[]).is_err());
+}
+
+#[test]
+fn distances_add_column_by_column() {
+    let h = [0.0, 1.5, -2.25, 1e200, f64::INFINITY, f64::NAN, 3.0];
+    let x = frame(3, |i, j| h[(i + 2 * j) % h.len()]);
+    let points = [[1.0, 0.0, -3.0], [1.5, f64::INFINITY, 2.0]];
+    let cells: Vec<f64> = (0..3).flat_map(|k| points.map(|p| p[k])).collect();
+    let table = pack_points_f64(2, 3, &cells).unwrap();
+    for (kind, of) in [
+        (1, (|d: [f64; 3]| d.iter().fold(0.0, |a, d| a + d.abs())) as fn([f64; 3]) -> f64),
+        (2, |d| d.iter().fold(0.0, |a, d| a + d * d).sqrt()),
+        (3, |d| d.iter().fold(0.0, |a, d| a + d * d)),
+        (0, |d| d.iter().fold(0.0, |a: f64, d| if d.is_nan() { f64::NAN } else if a.is_nan() { a } else { a.max(d.abs()) })),
+    ] {
+        let mut out = vec![7.0; 2 * STRIDE];
+        unsafe { flock_distances_f64(table.as_ptr(), x.as_ptr(), STRIDE, 45, kind, out.as_mut_ptr()) };
+        for (i, (j, p)) in (0..45).flat_map(|i| points.iter().enumerate().map(move |jp| (i, jp))) {
+            let want = of([0, 1, 2].map(|k| x[k * STRIDE + i] - p[k]));
+            let got = out[j * STRIDE + i];
+            assert!(got == want || got.is_nan() && want.is_nan(), "kind {kind} row {i} point {j}: {got} {want}");
+        }
+        assert!(out[45..STRIDE].iter().all(|x| *x == 7.0));
+    }
 }

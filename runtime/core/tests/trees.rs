@@ -26,8 +26,13 @@ fn hard() -> Vec<f64> {
     let mut v: Vec<f64> =
         [0.1, -0.1, 1.0, 1e-45, 1e-310, 3.4028234663852886e38, 1e300].into_iter().flat_map(near).collect();
     v.extend([0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324]);
+    v.extend([2.0, 5.0, 6.0, 7.0, 40.0, 41.0, 42.0, 2.5, -2.0, 16_777_216.0, 4_294_967_295.0, 4_294_967_296.0]);
     v
 }
+
+/// A dense set, a sparse one, one without members, one of everything.
+const SETS: [&[[u32; 2]]; 4] =
+    [&[[0, 0], [2, 5], [40, 41]], &[[1, 1], [7, 7], [16_777_216, 4_294_967_295]], &[], &[[0, u32::MAX]]];
 
 struct Ensemble {
     nodes: Vec<TreeNodeSpec>,
@@ -61,6 +66,9 @@ fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool) -> Ensembl
                 left,
                 right,
             });
+            if let Some(n) = e.nodes.last_mut().filter(|n| n.test == 6) {
+                n.threshold = r.next(SETS.len()) as f64;
+            }
         }
         let root = if count > 0 { first as u32 } else { LEAF | e.leaves.len() as u32 };
         if count == 0 {
@@ -77,7 +85,11 @@ fn reaches(e: &Ensemble, root: u32, x: &[f64]) -> usize {
     while at & LEAF == 0 {
         let n = e.nodes[at as usize];
         let (v, t) = (x[n.feature as usize], n.threshold);
-        let holds = [v <= t, v < t, v >= t, v > t, v == t, v != t][n.test as usize];
+        let member = |set: &[[u32; 2]]| v.fract() == 0.0 && set.iter().any(|[a, b]| f64::from(*a) <= v && v <= f64::from(*b));
+        let holds = match n.test {
+            6 => member(SETS[t as usize]),
+            test => [v <= t, v < t, v >= t, v > t, v == t, v != t][test as usize],
+        };
         at = if if v.is_nan() { n.missing_left } else { holds } { n.left } else { n.right };
     }
     (at & !LEAF) as usize
@@ -113,6 +125,7 @@ fn compare(r: &mut Random, tests: usize, wide: bool, input_f64: bool, sum_f64: b
         nodes: &e.nodes,
         leaves: &e.leaves,
         values: &e.values,
+        sets: &SETS,
     })
     .unwrap();
     let mut values = hard();
@@ -146,7 +159,7 @@ fn every_test_dtype_and_leaf_form_is_exact() {
     let mut r = Random(7);
     for round in 0..40 {
         for bits in 0..8 {
-            compare(&mut r, if round % 2 == 0 { 4 } else { 6 }, bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            compare(&mut r, [4, 6, 7][round % 3], bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
         }
     }
 }
@@ -166,6 +179,7 @@ fn what_leads_outside_is_refused() {
             nodes,
             leaves,
             values,
+            sets: &[&[[0, 3]]],
         })
     };
     assert!(pack(&[node], 0, &[0], &[1.0]).is_ok());
@@ -173,6 +187,10 @@ fn what_leads_outside_is_refused() {
     assert!(pack(&[TreeNodeSpec { left: 0, ..node }], 0, &[0], &[1.0]).is_err(), "cycle");
     assert!(pack(&[TreeNodeSpec { right: LEAF | 1, ..node }], 0, &[0], &[1.0]).is_err(), "leaf");
     assert!(pack(&[TreeNodeSpec { threshold: f64::NAN, ..node }], 0, &[0], &[1.0]).is_err(), "threshold");
+    assert!(pack(&[TreeNodeSpec { test: 6, ..node }], 0, &[0], &[1.0]).is_ok());
+    for threshold in [1.0, -1.0, 0.5, f64::INFINITY] {
+        assert!(pack(&[TreeNodeSpec { test: 6, threshold, ..node }], 0, &[0], &[1.0]).is_err(), "set");
+    }
     assert!(pack(&[node], 1, &[0], &[1.0]).is_err(), "root");
     assert!(pack(&[node], 0, &[1], &[1.0]).is_err(), "values");
 }

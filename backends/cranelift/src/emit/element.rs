@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use cranelift::prelude::*;
-use flock_ir_spec::{Attr, Constant, DType, Frame, NodeId, Op, Scalar};
+use flock_ir_spec::{Attr, Constant, DType, Frame, NodeId, Op, Scalar, Word};
 
 use crate::flatten::Flat;
 
@@ -70,6 +70,7 @@ pub(crate) fn value(b: &mut FunctionBuilder<'_>, flat: &Flat, id: NodeId, known:
     let mut e = Emit { b };
     match (node.op, operands.as_slice()) {
         (Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Min | Op::Max, [x, y]) => e.arithmetic(node.op, out, *x, *y),
+        (Op::Bitwise, [x, y]) => e.bitwise(&node.attr, *x, *y),
         (Op::Neg | Op::Abs | Op::Sqrt | Op::Floor | Op::Ceil | Op::Round, [x]) => e.unary(node.op, out, *x),
         (Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge, [x, y]) => e.compare(node.op, dtype(0), *x, *y),
         (Op::And, all) => e.kleene(all, false),
@@ -169,11 +170,46 @@ impl Emit<'_, '_> {
                 let sign = self.b.ins().sshr_imm_u(low, 63);
                 (low, Some(self.b.ins().icmp(IntCC::Equal, high, sign)))
             }
+            // The quotients that do not exist would trap: by 1 in their place.
+            Op::Div => {
+                let zero = self.b.ins().icmp_imm_s(IntCC::Equal, y, 0);
+                let least = self.b.ins().icmp_imm_s(IntCC::Equal, x, i64::MIN);
+                let minus = self.b.ins().icmp_imm_s(IntCC::Equal, y, -1);
+                let beyond = self.b.ins().band(least, minus);
+                let wrong = self.b.ins().bor(zero, beyond);
+                let one = self.b.ins().iconst(types::I64, 1);
+                let by = self.choose(wrong, one, y);
+                (self.b.ins().sdiv(x, by), Some(self.b.ins().bxor_imm_u(wrong, 1)))
+            }
             Op::Min => (self.b.ins().smin(x, y), None),
             Op::Max => (self.b.ins().smax(x, y), None),
             _ => (x, None),
         };
         Element { value, length: None, valid: self.all(valid, fits) }
+    }
+
+    fn bitwise(&mut self, attr: &Attr, x: Element, y: Element) -> Element {
+        let valid = self.all(x.valid, y.valid);
+        let (x, y) = (x.value, y.value);
+        let value = match attr {
+            Attr::Word(Word::And) => self.b.ins().band(x, y),
+            Attr::Word(Word::Or) => self.b.ins().bor(x, y),
+            Attr::Word(Word::Xor) => self.b.ins().bxor(x, y),
+            left_or_right => {
+                // An instruction takes the number of places modulo 64.
+                let fits = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, y, 64);
+                if *left_or_right == Attr::Word(Word::Left) {
+                    let shifted = self.b.ins().ishl(x, y);
+                    let zero = self.b.ins().iconst(types::I64, 0);
+                    self.choose(fits, shifted, zero)
+                } else {
+                    let all = self.b.ins().iconst(types::I64, 63);
+                    let places = self.choose(fits, y, all);
+                    self.b.ins().sshr(x, places)
+                }
+            }
+        };
+        Element { value, length: None, valid }
     }
 
     fn unary(&mut self, op: Op, dtype: DType, x: Element) -> Element {

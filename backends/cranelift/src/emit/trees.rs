@@ -283,7 +283,9 @@ impl Rows<'_, '_> {
                 let number = self.compare(FloatCC::Ordered, x, x);
                 return self.b.ins().band(differs, number);
             }
-            (Test::Ne, true) => FloatCC::NotEqual,
+            // An ensemble with sets does not become code.
+            (Test::Ne | Test::In, true) => FloatCC::NotEqual,
+            (Test::In, false) => FloatCC::Equal,
         };
         self.compare(condition, x, threshold)
     }

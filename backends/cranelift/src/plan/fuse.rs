@@ -26,16 +26,18 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
     match node.op {
         Op::Const | Op::Null => Work::Leaf,
         Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg | Op::Abs | Op::Min | Op::Max | Op::Sqrt => Work::Element,
-        Op::Floor | Op::Ceil | Op::Round => Work::Element,
+        Op::Floor | Op::Ceil | Op::Round | Op::Bitwise => Work::Element,
         Op::And | Op::Or | Op::Not | Op::IsNull | Op::IsNan | Op::Select | Op::Coalesce | Op::Guard => Work::Element,
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => element(operand != DType::Str),
         Op::Cast => element(operand == DType::Str || !matches!(node.attr, Attr::Type(t) if t.dtype == DType::Str)),
         Op::InSet => element(operand == DType::Bool || operand != DType::Str && set_size(graph, pool, id) <= FEW),
         Op::IndexOf => element(operand == DType::Bool),
         Op::Exp | Op::Ln | Op::Log1p | Op::Expm1 | Op::Pow | Op::Tanh | Op::Logistic => Work::Steps,
+        Op::Sin | Op::Cos | Op::Atan | Op::Rem => Work::Steps,
         Op::Concat | Op::Slice | Op::Take => Work::Steps,
-        Op::Sum | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax | Op::Softmax | Op::Normalize => Work::Steps,
+        Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax | Op::Softmax | Op::Normalize => Work::Steps,
         Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
+        Op::Interpolate | Op::Distances | Op::Order | Op::Gather => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
     }
 }

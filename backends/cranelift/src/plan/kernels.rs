@@ -1,11 +1,14 @@
 //! The steps of operators that are not computed element by element in a loop.
 
-use flock_core::Memo;
+use flock_core::{Memo, order_work};
 use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
 
 use super::build::{Builder, size, suffix};
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
+
+/// Rows of the smallest block.
+const LEAST_ROWS: usize = 64;
 
 impl Builder<'_> {
     /// Operands that must have a place before [`Builder::steps_of`].
@@ -14,7 +17,7 @@ impl Builder<'_> {
         let not_leaves = || args.iter().copied().filter(|a| !self.is_leaf(*a)).collect();
         match self.graph().node(id).op {
             Op::Input | Op::Const | Op::Null => Vec::new(),
-            Op::Concat | Op::Pow => not_leaves(),
+            Op::Concat | Op::Pow | Op::Rem | Op::Gather => not_leaves(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
             Op::IndexOf | Op::InSet if self.text_column(args[0]).is_some() => Vec::new(),
@@ -35,7 +38,11 @@ impl Builder<'_> {
             Op::Expm1 => self.math(id, "expm1"),
             Op::Tanh => self.math(id, "tanh"),
             Op::Logistic => self.math(id, "logistic"),
-            Op::Pow => self.pow(id),
+            Op::Sin => self.math(id, "sin"),
+            Op::Cos => self.math(id, "cos"),
+            Op::Atan => self.math(id, "atan"),
+            Op::Pow => self.pair(id, "pow"),
+            Op::Rem => self.pair(id, "rem"),
             Op::Eq => self.text_compare(id, Sign::Zero),
             Op::Ne => self.text_compare(id, Sign::NotZero),
             Op::Lt => self.text_compare(id, Sign::Negative),
@@ -62,7 +69,7 @@ impl Builder<'_> {
                 Ok(Place { data: x.data.skip(start), valid: x.valid.map(|v| v.skip(start)) })
             }
             Op::Take => self.take(id),
-            Op::Sum | Op::RowMin | Op::RowMax | Op::ArgMax => self.reduce(id),
+            Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax => self.reduce(id),
             Op::All => self.quantify(id, "flock_row_all"),
             Op::Any => self.quantify(id, "flock_row_any"),
             Op::Softmax | Op::Normalize => self.whole_row(id),
@@ -70,6 +77,10 @@ impl Builder<'_> {
             Op::Lookup => self.lookup(id),
             Op::OneHot => self.one_hot(id),
             Op::Bucketize => self.bucketize(id),
+            Op::Interpolate => self.interpolate(id),
+            Op::Distances => self.distances(id),
+            Op::Order => self.order(id),
+            Op::Gather => self.gather(id),
             Op::Trees => self.trees(id),
             Op::Leaves => self.leaves(id),
             Op::Const | Op::Null | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => {
@@ -94,7 +105,8 @@ impl Builder<'_> {
             | Op::IsNan
             | Op::Select
             | Op::Coalesce
-            | Op::Guard => Err("it is computed in a loop".into()),
+            | Op::Guard
+            | Op::Bitwise => Err("it is computed in a loop".into()),
         }
     }
 
@@ -116,13 +128,24 @@ impl Builder<'_> {
         Ok(Place { data, valid: x.valid })
     }
 
-    fn pow(&mut self, id: NodeId) -> Result<Place, String> {
+    /// A function of two numbers.
+    fn pair(&mut self, id: NodeId, name: &str) -> Result<Place, String> {
         let node = self.graph().node(id);
         let (t, data) = (self.ty(id), self.target(id));
         let (x, y) = (self.stepping(node.args[0])?, self.stepping(node.args[1])?);
-        let valid = self.both(id)?;
-        let args = vec![x.0, x.1, y.0, y.1, Arg::Column(data, true), Arg::Rows];
-        self.call(&format!("flock_pow_{}", suffix(t.dtype)), args, t.width)?;
+        let mut valid = self.both(id)?;
+        let mut args = vec![x.0, x.1, y.0, y.1, Arg::Column(data, true), Arg::Rows];
+        if t.dtype == DType::I64 {
+            // What has no value clears its validity, which the operands must keep.
+            let to = self.fresh(1, t.width);
+            match valid {
+                Some(v) => self.copy(v.view, v.wide, to, t.width)?,
+                None => self.steps.push(Step::Ones { to, columns: t.width }),
+            }
+            args.push(Arg::Column(to, true));
+            valid = own(Some(to));
+        }
+        self.call(&format!("flock_{name}_{}", suffix(t.dtype)), args, t.width)?;
         Ok(Place { data, valid })
     }
 
@@ -353,6 +376,7 @@ impl Builder<'_> {
         let valid = self.every_column(x)?;
         let name = match node.op {
             Op::Sum => "row_sum",
+            Op::Prod => "row_prod",
             Op::RowMin => "row_min",
             Op::RowMax => "row_max",
             _ => "argmax",
@@ -399,7 +423,7 @@ impl Builder<'_> {
                 args.push(Arg::Word(match w {
                     Word::L1 => 1,
                     Word::L2 => 2,
-                    Word::Max | Word::Left | Word::Right => 0,
+                    _ => 0,
                 }));
                 "normalize"
             }
@@ -450,6 +474,79 @@ impl Builder<'_> {
         let args = vec![Arg::Table(table), Arg::Column(x.data, true), Arg::Rows, Arg::Column(data, true)];
         self.call(&format!("flock_bucketize_{}", suffix(t.dtype)), args, t.width)?;
         Ok(Place { data, valid: x.valid })
+    }
+
+    fn interpolate(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (xs, ys) = (self.table(args[1])?, self.table(args[2])?);
+        let table = self.constants.curve(xs, ys)?;
+        let (x, t, data) = (self.place(args[0])?, self.ty(id), self.target(id));
+        let args = vec![Arg::Table(table), Arg::Column(x.data, true), Arg::Rows, Arg::Column(data, true)];
+        self.call("flock_interpolate_f64", args, t.width)?;
+        Ok(Place { data, valid: x.valid })
+    }
+
+    fn distances(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let (constant, points) = self.table(node.args[1])?;
+        let table = self.constants.points(constant, points)?;
+        let (t, data) = (self.ty(id), self.target(id));
+        let valid = self.every_column(node.args[0])?;
+        let x = Arg::Column(self.place(node.args[0])?.data, false);
+        let kind = Arg::Word(match node.attr {
+            Attr::Word(Word::L1) => 1,
+            Attr::Word(Word::L2) => 2,
+            Attr::Word(Word::SqEuclidean) => 3,
+            _ => 0,
+        });
+        let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, kind, Arg::Column(data, false)];
+        self.call(&format!("flock_distances_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid })
+    }
+
+    fn order(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let Attr::Range { start, len } = node.attr else { return Err("no ranks".into()) };
+        let (t, data) = (self.ty(node.args[0]), self.target(id));
+        let valid = self.every_column(node.args[0])?;
+        // The kernel needs memory for one row; a buffer has so many bytes for each of at least 64.
+        let work = u32::try_from(order_work(t.width as usize).div_ceil(LEAST_ROWS)).map_err(|_| "too wide")?;
+        let work = Arg::Column(self.fresh(1, work), false);
+        let x = Arg::Column(self.place(node.args[0])?.data, false);
+        let out = Arg::Column(data, false);
+        let args = vec![x, Arg::Stride, word(t.width), Arg::Rows, word(start), word(len), out, work];
+        self.call(&format!("flock_order_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid })
+    }
+
+    fn gather(&mut self, id: NodeId) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (x, index) = (self.placed(args[0])?, self.placed(args[1])?);
+        let (a, t, data) = (self.ty(args[0]), self.ty(id), self.target(id));
+        let to = self.target_valid(id).unwrap_or_else(|| self.fresh(1, t.width));
+        let (x_valid, valid_stride) = match x.valid {
+            Some(v) => (Arg::Column(v.view, false), if v.wide { Arg::Stride } else { word(0) }),
+            None => (Arg::Null, word(0)),
+        };
+        let index_valid = index.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
+        let from = [Arg::Column(x.data, false), x_valid, valid_stride, Arg::Stride, word(a.width)];
+        let by = [Arg::Column(index.data, true), index_valid, Arg::Rows];
+        let out = [Arg::Column(data, true), Arg::Column(to, true)];
+        let args = from.into_iter().chain(by).chain(out).collect();
+        self.call(&format!("flock_gather_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: own(Some(to)) })
+    }
+
+    /// Where a frame lies; a constant row and a null are written out.
+    fn placed(&mut self, id: NodeId) -> Result<Place, String> {
+        if !self.is_leaf(id) {
+            return self.place(id);
+        }
+        let t = self.ty(id);
+        let valid = t.nullable.then(|| self.fresh(1, t.width));
+        let to = Place { data: self.fresh(size(t.dtype), t.width), valid: own(valid) };
+        self.loop_to(id, vec![id], to)?;
+        Ok(to)
     }
 
     fn trees(&mut self, id: NodeId) -> Result<Place, String> {

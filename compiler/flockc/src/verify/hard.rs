@@ -11,6 +11,8 @@ use super::paths::{self, Border, Subject};
 
 /// Thresholds that rows are made for at most; a larger ensemble contributes an evenly spread part.
 const MOST_THRESHOLDS: usize = 1_000_000;
+/// Members of sets that rows are made for at most.
+const MOST_MEMBERS: usize = 1000;
 /// Elements of the features that are held at once while thresholds are looked for.
 pub(super) const MOST_ELEMENTS: usize = 1 << 22;
 /// Rows for thresholds of several columns at once, whether their splits are reached or not.
@@ -37,6 +39,11 @@ pub fn rows(module: &Module, function: &Function) -> Result<HardRows, Diagnostic
     for (id, node) in function.graph.iter() {
         if matches!(node.op, Op::IndexOf | Op::InSet | Op::Eq | Op::Ne) {
             known_values(module, function, &reach, id, &mut candidates);
+        }
+        if let (Op::Trees | Op::Leaves, [x, ensemble]) = (node.op, &*node.args)
+            && let Some(flock_ir_spec::Constant::Trees(trees)) = function.graph.constant(&module.constants, *ensemble)
+        {
+            members(function, &reach, *x, trees, &mut candidates);
         }
     }
     let base = base_row(function, &candidates);
@@ -150,6 +157,23 @@ fn known_values(module: &Module, function: &Function, reach: &Reach, id: NodeId,
     }
 }
 
+/// The ends of the runs of the sets that an ensemble asks a single parameter for, and near misses of them.
+fn members(function: &Function, reach: &Reach, x: NodeId, trees: &TreeEnsemble, candidates: &mut [Vec<Scalar>]) {
+    let mut seen = BTreeSet::new();
+    for node in &trees.nodes {
+        let (Some(set), Some(param)) = (node.set(), reach.single(x, node.feature)) else { continue };
+        let dtype = function.params[param].ty.dtype;
+        if !dtype.is_number() || seen.len() >= MOST_MEMBERS {
+            continue;
+        }
+        for m in trees.sets.runs(set).iter().flatten().map(|m| f64::from(*m)) {
+            if seen.len() < MOST_MEMBERS && seen.insert((param, m.to_bits())) {
+                candidates[param].extend([m + 1.0, m - 1.0, m + 0.5, m].map(|x| float(dtype, x)));
+            }
+        }
+    }
+}
+
 /// A row that the pipeline most likely accepts: 0.5 for numbers, the last known category for text.
 fn base_row(function: &Function, candidates: &[Vec<Scalar>]) -> Vec<Scalar> {
     let value = |(p, values): (&flock_ir_spec::Param, &Vec<Scalar>)| match p.ty.dtype {
@@ -241,11 +265,15 @@ fn mixes_columns(op: Op) -> bool {
             | OneHot
             | Lookup
             | Sum
+            | Prod
             | RowMin
             | RowMax
             | All
             | Any
             | ArgMax
+            | Distances
+            | Order
+            | Gather
             | Call
             | Opaque
     )
@@ -271,8 +299,10 @@ impl Crossings {
     ) -> Result<Vec<Option<Border>>, Diagnostic> {
         let function = subject.function;
         let key = |n: &TreeNode| (n.feature, n.threshold.to_bits(), n.test);
-        let tests: BTreeMap<_, usize> = trees.nodes.iter().enumerate().map(|(i, n)| (key(n), i)).collect();
-        self.asked += trees.nodes.iter().map(|n| (n.feature, n.threshold.to_bits())).collect::<BTreeSet<_>>().len();
+        // A set has members and no threshold.
+        let compared = || trees.nodes.iter().enumerate().filter(|(_, n)| n.set().is_none());
+        let tests: BTreeMap<_, usize> = compared().map(|(i, n)| (key(n), i)).collect();
+        self.asked += compared().map(|(_, n)| (n.feature, n.threshold.to_bits())).collect::<BTreeSet<_>>().len();
         let mut tests: Vec<(usize, usize)> = tests
             .into_iter()
             .filter_map(|((feature, ..), node)| Some((node, subject.reach.single(x, feature)?)))
@@ -321,7 +351,7 @@ fn bisect(
                     Scalar::F32(v) => f64::from(v),
                     _ => f64::NAN,
                 };
-                n.goes_left(trees.input, v)
+                trees.goes_left(n, v)
             })
             .collect())
     };

@@ -76,7 +76,9 @@ pub(super) fn rows(
                 oldest = (oldest + 1) % OPEN;
             }
         }
-        reached.insert((trees.nodes[split].feature, trees.nodes[split].threshold.to_bits()));
+        if trees.nodes[split].set().is_none() {
+            reached.insert((trees.nodes[split].feature, trees.nodes[split].threshold.to_bits()));
+        }
     }
     open.iter().for_each(|row| made.write(row, subject, &choices));
     Ok(Reached { columns: made.columns, thresholds: reached.len() })
@@ -180,7 +182,7 @@ impl Choices {
             Scalar::F32(x) => f64::from(x),
             _ => f64::NAN,
         };
-        node.goes_left(trees.input, x)
+        trees.goes_left(node, x)
     }
 }
 

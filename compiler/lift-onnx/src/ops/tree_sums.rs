@@ -95,6 +95,7 @@ impl Forest {
             nodes: self.nodes.clone(),
             leaves: Vec::with_capacity(self.leaves.len()),
             values: Vec::new(),
+            sets: Default::default(),
         }
     }
 

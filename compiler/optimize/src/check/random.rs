@@ -170,6 +170,7 @@ impl Grower<'_> {
             nodes: Vec::new(),
             leaves: Vec::new(),
             values: Vec::new(),
+            sets: CategorySets::default(),
         };
         for _ in 0..3 {
             let (node, leaf) = (t.nodes.len() as u32, t.leaves.len() as u32);
@@ -179,7 +180,7 @@ impl Grower<'_> {
                 let feature = [0, 0, 1, 2, 3, 4][self.n.below(6)];
                 let threshold = Some(self.value()).filter(|x| !x.is_nan()).unwrap_or(0.5);
                 let threshold = if feature == 0 { threshold } else { 0.5 };
-                let (test, missing_left) = (Test::ALL[self.n.below(6)], self.n.below(2) == 0);
+                let (test, missing_left) = (Test::COMPARISONS[self.n.below(6)], self.n.below(2) == 0);
                 t.nodes.push(TreeNode {
                     feature,
                     test,

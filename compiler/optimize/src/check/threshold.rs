@@ -42,9 +42,10 @@ fn stumps(thresholds: &[(u32, f64)], input: DType) -> TreeEnsemble {
         nodes: Vec::new(),
         leaves: vec![],
         values: vec![],
+        sets: CategorySets::default(),
     };
     for (i, (feature, threshold)) in thresholds.iter().filter(|(_, t)| !t.is_nan()).enumerate() {
-        for (j, test) in Test::ALL.into_iter().enumerate() {
+        for (j, test) in Test::COMPARISONS.into_iter().enumerate() {
             let n = t.nodes.len() as u32;
             t.trees.push(Tree { root: Child::node(n), target: Some(0) });
             let (left, right) = (Child::leaf(2 * n), Child::leaf(2 * n + 1));

@@ -206,6 +206,12 @@ pub fn elementwise(op: Op) -> bool {
             | Pow
             | Tanh
             | Logistic
+            | Sin
+            | Cos
+            | Atan
+            | Rem
+            | Bitwise
+            | Interpolate
             | Eq
             | Ne
             | Lt

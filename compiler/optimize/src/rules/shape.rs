@@ -120,7 +120,7 @@ fn columns_elementwise(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     let inner = g[x].nodes.iter().find(|n| n.op().is_some_and(elementwise))?.clone();
     let op = inner.op()?;
     let mut args = inner.children.to_vec();
-    let values = if matches!(op, Op::InSet | Op::IndexOf | Op::Bucketize) { 1 } else { args.len() };
+    let values = if matches!(op, Op::InSet | Op::IndexOf | Op::Bucketize | Op::Interpolate) { 1 } else { args.len() };
     for arg in &mut args[..values] {
         if g[*arg].data.width() > 1 {
             *arg = columns(g, *arg, &wanted)?;

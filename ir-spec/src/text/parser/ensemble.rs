@@ -1,12 +1,13 @@
 //! Ensembles: trees, nodes and leaves, a line each.
 
 use super::{Parser, Tok, index};
+use crate::sets::CategorySets;
 use crate::trees::{Child, Test, Tree, TreeEnsemble, TreeNode};
 use crate::types::{DType, FrameType};
 
 enum EnsembleLine {
     Tree(Tree),
-    Node(u32, TreeNode),
+    Node(u32, TreeNode, Option<Vec<[u32; 2]>>),
     Leaf(u32, Vec<f64>),
 }
 
@@ -29,6 +30,7 @@ impl<'t> Parser<'t> {
             nodes: Vec::new(),
             leaves: Vec::new(),
             values: Vec::new(),
+            sets: CategorySets::default(),
         };
         let lines = self.block(|p| p.ensemble_line(sum.dtype).map(|line| (line, p.pos)))?;
         for (line, pos) in lines {
@@ -37,7 +39,10 @@ impl<'t> Parser<'t> {
                     t.trees.push(tree);
                     continue;
                 }
-                EnsembleLine::Node(number, node) => {
+                EnsembleLine::Node(number, mut node, set) => {
+                    if let Some(set) = set.and_then(|runs| t.sets.add_runs(runs)) {
+                        node.threshold = f64::from(set);
+                    }
                     t.nodes.push(node);
                     (number, t.nodes.len() - 1)
                 }
@@ -82,18 +87,18 @@ impl<'t> Parser<'t> {
         }
         let number = self.lettered('n')?;
         self.expect(":")?;
-        self.tree_node().map(|node| EnsembleLine::Node(number, node))
+        self.tree_node().map(|(node, set)| EnsembleLine::Node(number, node, set))
     }
 
-    /// `x3 <= 0.5 ? n1 : l0 missing left`
-    fn tree_node(&mut self) -> Option<TreeNode> {
+    /// `x3 <= 0.5 ? n1 : l0 missing left`, `x3 in [0, 4..7] ? n1 : l0`
+    fn tree_node(&mut self) -> Option<(TreeNode, Option<Vec<[u32; 2]>>)> {
         let feature = self.lettered('x')?;
-        let test = Test::ALL.into_iter().find(|t| self.is(t.symbol()));
-        let Some(test) = test else { return self.expected("a comparison") };
-        self.next();
-        let mut threshold = super::values::empty(DType::F64);
-        self.value(&mut threshold)?;
-        let crate::Data::F64(threshold) = threshold else { return None };
+        let (test, threshold, set) = if self.eat_word("in") {
+            (Test::In, 0.0, Some(self.category_set()?))
+        } else {
+            let (test, threshold) = self.comparison()?;
+            (test, threshold, None)
+        };
         self.expect("?")?;
         let left = self.child()?;
         self.expect(":")?;
@@ -102,7 +107,40 @@ impl<'t> Parser<'t> {
         if missing_left {
             self.expect_word("left")?;
         }
-        Some(TreeNode { feature, test, missing_left, threshold: threshold[0], left, right })
+        Some((TreeNode { feature, test, missing_left, threshold, left, right }, set))
+    }
+
+    /// `<= 0.5`
+    fn comparison(&mut self) -> Option<(Test, f64)> {
+        let test = Test::COMPARISONS.into_iter().find(|t| self.is(t.symbol()));
+        let Some(test) = test else { return self.expected("a comparison or `in`") };
+        self.next();
+        let mut threshold = super::values::empty(DType::F64);
+        self.value(&mut threshold)?;
+        let crate::Data::F64(threshold) = threshold else { return None };
+        Some((test, threshold[0]))
+    }
+
+    /// `[0, 4..7]`: members and runs of members, the end of a run behind its last.
+    fn category_set(&mut self) -> Option<Vec<[u32; 2]>> {
+        self.expect("[")?;
+        let mut runs = Vec::new();
+        while !self.is("]") {
+            if !runs.is_empty() {
+                self.expect(",")?;
+            }
+            let pos = self.pos;
+            let first: u32 = self.integer("a category")?;
+            let end = if self.eat("..") { self.integer("the category behind the last")? } else { u64::from(first) + 1 };
+            let Some(last) = end.checked_sub(1).and_then(|l| u32::try_from(l).ok()).filter(|l| first <= *l) else {
+                let message = format!("categories {first}..{end} are none, or not below 2^32");
+                self.fault("flock::text::value", pos, message);
+                return None;
+            };
+            runs.push([first, last]);
+        }
+        self.next();
+        Some(runs)
     }
 
     fn child(&mut self) -> Option<Child> {

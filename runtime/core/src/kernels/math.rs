@@ -32,6 +32,18 @@ export! {
     fn flock_tanh_f64(x: *const f64, out: *mut f64, n: usize) { map(x, out, n, f64::tanh) }
     /// Hyperbolic tangent.
     fn flock_tanh_f32(x: *const f32, out: *mut f32, n: usize) { map(x, out, n, f32::tanh) }
+    /// Sine.
+    fn flock_sin_f64(x: *const f64, out: *mut f64, n: usize) { map(x, out, n, f64::sin) }
+    /// Sine.
+    fn flock_sin_f32(x: *const f32, out: *mut f32, n: usize) { map(x, out, n, f32::sin) }
+    /// Cosine.
+    fn flock_cos_f64(x: *const f64, out: *mut f64, n: usize) { map(x, out, n, f64::cos) }
+    /// Cosine.
+    fn flock_cos_f32(x: *const f32, out: *mut f32, n: usize) { map(x, out, n, f32::cos) }
+    /// The angle of that tangent.
+    fn flock_atan_f64(x: *const f64, out: *mut f64, n: usize) { map(x, out, n, f64::atan) }
+    /// The angle of that tangent.
+    fn flock_atan_f32(x: *const f32, out: *mut f32, n: usize) { map(x, out, n, f32::atan) }
     /// 1 / (1 + exp(-x)).
     fn flock_logistic_f64(x: *const f64, out: *mut f64, n: usize) { map(x, out, n, |x| 1.0 / (1.0 + (-x).exp())) }
     /// 1 / (1 + exp(-x)).
@@ -58,6 +70,26 @@ export! {
     fn flock_pow_f32(x: *const f32, x_step: usize, y: *const f32, y_step: usize, out: *mut f32, n: usize) {
         for i in 0..n {
             out.add(i).write(x.add(i * x_step).read().powf(y.add(i * y_step).read()));
+        }
+    }
+    /// What is left of x after division by y towards zero; a step of 0 repeats the first element, 1 takes each.
+    fn flock_rem_f64(x: *const f64, x_step: usize, y: *const f64, y_step: usize, out: *mut f64, n: usize) {
+        for i in 0..n {
+            out.add(i).write(x.add(i * x_step).read() % y.add(i * y_step).read());
+        }
+    }
+    /// What is left of x after division by y towards zero; a step of 0 repeats the first element, 1 takes each.
+    fn flock_rem_f32(x: *const f32, x_step: usize, y: *const f32, y_step: usize, out: *mut f32, n: usize) {
+        for i in 0..n {
+            out.add(i).write(x.add(i * x_step).read() % y.add(i * y_step).read());
+        }
+    }
+    /// The same of integers; `out_valid` becomes 0 where y is 0 and is left as it was elsewhere.
+    fn flock_rem_i64(x: *const i64, x_step: usize, y: *const i64, y_step: usize, out: *mut i64, n: usize, out_valid: *mut u8) {
+        for i in 0..n {
+            let y = *y.add(i * y_step);
+            *out_valid.add(i) &= u8::from(y != 0);
+            *out.add(i) = (*x.add(i * x_step)).wrapping_rem(if y == 0 { 1 } else { y });
         }
     }
     /// Copies bytes.

@@ -15,6 +15,7 @@ pub mod category;
 pub mod columns;
 pub mod linear;
 pub mod math;
+pub mod nearest;
 pub mod rows;
 pub mod tables;
 pub mod text;
@@ -131,9 +132,19 @@ pub(crate) use export;
 
 /// Every kernel.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    [columns::TABLE, math::TABLE, rows::TABLE, linear::TABLE, tables::TABLE, category::TABLE, trees::TABLE, text::TABLE]
-        .into_iter()
-        .flatten()
+    [
+        columns::TABLE,
+        math::TABLE,
+        rows::TABLE,
+        linear::TABLE,
+        nearest::TABLE,
+        tables::TABLE,
+        category::TABLE,
+        trees::TABLE,
+        text::TABLE,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The kernel of that symbol.

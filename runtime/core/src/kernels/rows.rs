@@ -166,6 +166,25 @@ export! {
             }
         }
     }
+    /// Product from left to right, from 1.
+    fn flock_row_prod_f64(x: *const f64, stride: usize, width: usize, rows: usize, out: *mut f64) {
+        fold(x, stride, width, rows, out, |x| x, |a, x, _| a * x)
+    }
+    /// Product from left to right, from 1, each multiplication in f32.
+    fn flock_row_prod_f32(x: *const f32, stride: usize, width: usize, rows: usize, out: *mut f32) {
+        fold(x, stride, width, rows, out, |x| x, |a, x, _| a * x)
+    }
+    /// Product from left to right; `out_valid` becomes 0 where it overflows and is left as it was elsewhere.
+    fn flock_row_prod_i64(x: *const i64, stride: usize, width: usize, rows: usize, out: *mut i64, out_valid: *mut u8) {
+        (0..rows).for_each(|i| *out.add(i) = 1);
+        for j in 0..width {
+            for i in 0..rows {
+                let (product, overflow) = (*out.add(i)).overflowing_mul(*x.add(j * stride + i));
+                *out.add(i) = product;
+                *out_valid.add(i) &= u8::from(!overflow);
+            }
+        }
+    }
     /// The least; NaN where any is.
     fn flock_row_min_f64(x: *const f64, stride: usize, width: usize, rows: usize, out: *mut f64) {
         fold(x, stride, width, rows, out, |x| x, |a, b, _| if a <= b || a.is_nan() { a } else { b })

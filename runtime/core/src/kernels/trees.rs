@@ -2,7 +2,8 @@
 //!
 //! A node takes 16 bytes for f32 features and 24 for f64. Packing brings the six tests to `x <= t` (with the next
 //! number below for `<`, children swapped for `>` and `>=`) and `x == t`, with thresholds in the features' own type:
-//! for an f32 feature, `x <= t` says the same as `x <= (the greatest f32 not above t)`.
+//! for an f32 feature, `x <= t` says the same as `x <= (the greatest f32 not above t)`. A test on a set of categories looks
+//! into a bit set, or for one that is sparse into its sorted runs; ensembles without such tests walk without that branch.
 //! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
 
 use crate::blob::{Blob, Plain};
@@ -16,7 +17,7 @@ const LEAF: u32 = 1 << 31;
 pub struct TreeNodeSpec {
     /// Column of the frame.
     pub feature: u32,
-    /// 0 `<=`, 1 `<`, 2 `>=`, 3 `>`, 4 `==`, 5 `!=`.
+    /// 0 `<=`, 1 `<`, 2 `>=`, 3 `>`, 4 `==`, 5 `!=`, 6 in the set whose index the threshold is.
     pub test: u8,
     /// Where NaN goes.
     pub missing_left: bool,
@@ -58,6 +59,8 @@ pub struct TreesSpec<'a> {
     pub leaves: &'a [u32],
     /// Leaf values.
     pub values: &'a [f64],
+    /// Sets of categories, each as its runs: first and last member, ascending.
+    pub sets: &'a [&'a [[u32; 2]]],
 }
 
 /// A packed ensemble.
@@ -74,8 +77,8 @@ pub struct PackedTrees {
 struct Header {
     input_f64: u64,
     sum_f64: u64,
-    /// Whether a node tests equality.
-    equality: u64,
+    /// Which tests there are beside `<=`: 0 none, 1 `==`, 2 sets too.
+    tests: u64,
     outputs: u64,
     trees: u64,
     base: u64,
@@ -83,6 +86,8 @@ struct Header {
     nodes: u64,
     leaves: u64,
     values: u64,
+    sets: u64,
+    members: u64,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -92,6 +97,53 @@ type Root = [u32; 2];
 
 const MISSING_LEFT: u32 = 1 << 31;
 const EQUAL: u32 = 1 << 30;
+const IN: u32 = 1 << 29;
+
+/// A set: where it starts among the members, and how many words of a bit set it has, or how many runs.
+type Set = [u64; 2];
+const RUNS: u64 = 1 << 63;
+
+/// Packs sets: as bits where these take little more than the runs, so that the table is no larger than what it is made of.
+fn pack_sets(table: &mut Blob, sets: &[&[[u32; 2]]]) -> (u64, u64) {
+    let mut members: Vec<u32> = Vec::new();
+    let mut packed: Vec<Set> = Vec::with_capacity(sets.len());
+    for runs in sets {
+        let at = members.len() as u64;
+        let words = runs.last().map_or(0, |[_, last]| *last as usize / 32 + 1);
+        if words > 8 + 4 * runs.len() {
+            members.extend(runs.iter().flatten());
+            packed.push([at, runs.len() as u64 | RUNS]);
+            continue;
+        }
+        members.resize(members.len() + words, 0);
+        let bits = &mut members[at as usize..];
+        runs.iter().flat_map(|[first, last]| *first..=*last).for_each(|m| bits[m as usize / 32] |= 1 << (m % 32));
+        packed.push([at, words as u64]);
+    }
+    (table.section(&packed) as u64, table.section(&members) as u64)
+}
+
+/// Whether x is an integer of the set.
+/// # Safety
+/// The pointers are those of packed sets, and the set is one of them.
+#[inline]
+unsafe fn is_member(sets: *const Set, members: *const u32, set: f64, x: f64) -> bool {
+    // What is no such integer differs from what the cast makes of it.
+    let k = x as u32;
+    if f64::from(k) != x {
+        return false;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let [at, len] = *sets.add(set as usize);
+        let members = members.add(at as usize);
+        if len & RUNS == 0 {
+            return u64::from(k / 32) < len && *members.add(k as usize / 32) >> (k % 32) & 1 == 1;
+        }
+        let runs = std::slice::from_raw_parts(members.cast::<[u32; 2]>(), (len & !RUNS) as usize);
+        runs.get(runs.partition_point(|[_, last]| *last < k)).is_some_and(|[first, _]| *first <= k)
+    }
+}
 
 /// A packed node: 16 bytes.
 #[repr(C)]
@@ -120,7 +172,7 @@ unsafe impl Plain for Node64 {}
 
 /// A packed node over features of type `X`.
 trait Node: Plain {
-    type X: Copy + PartialOrd;
+    type X: Copy + PartialOrd + Into<f64>;
     fn new(threshold: f64, test: u32, left: u32, right: u32) -> Self;
     fn parts(&self) -> (Self::X, u32, u32, u32);
     /// The greatest X not above t, as f64.
@@ -171,8 +223,13 @@ impl Node for Node64 {
 
 /// Brings a node to `x <= t` or `x == t`.
 fn pack_node<N: Node>(n: &TreeNodeSpec) -> N {
-    let equal = n.test >= 4;
+    let kind = match n.test {
+        4 | 5 => EQUAL,
+        6 => IN,
+        _ => 0,
+    };
     let threshold = match n.test {
+        6 => n.threshold,
         0 | 3 => N::not_above(n.threshold),
         1 | 2 => N::below(n.threshold),
         // Nothing equals a threshold that is no X.
@@ -182,16 +239,16 @@ fn pack_node<N: Node>(n: &TreeNodeSpec) -> N {
     // `>=`, `>` and `!=` are the negations of `<`, `<=` and `==`, but for NaN, which has a direction of its own.
     let swap = matches!(n.test, 2 | 3 | 5);
     let missing = if n.missing_left != swap { MISSING_LEFT } else { 0 };
-    let test = n.feature | missing | if equal { EQUAL } else { 0 };
+    let test = n.feature | missing | kind;
     let (left, right) = if swap { (n.right, n.left) } else { (n.left, n.right) };
     N::new(threshold, test, left, right)
 }
 
 fn check(t: &TreesSpec<'_>) -> Result<(), PackError> {
     let wrong = |what: String| Err(PackError(what));
-    let limit = EQUAL as usize;
+    let limit = IN as usize;
     if t.features as usize >= limit || t.nodes.len() >= LEAF as usize || t.leaves.len() >= LEAF as usize {
-        return wrong("more than 2^30 features, or 2^31 nodes or leaves".into());
+        return wrong("more than 2^29 features, or 2^31 nodes or leaves".into());
     }
     if t.base.len() != t.outputs as usize {
         return wrong(format!("{} base values for {} outputs", t.base.len(), t.outputs));
@@ -202,8 +259,9 @@ fn check(t: &TreesSpec<'_>) -> Result<(), PackError> {
     };
     for (i, n) in t.nodes.iter().enumerate() {
         if n.feature >= t.features
-            || n.test > 5
+            || n.test > 6
             || n.threshold.is_nan()
+            || n.test == 6 && !is_set(t, n.threshold)
             || !inside(n.left, i + 1)
             || !inside(n.right, i + 1)
         {
@@ -224,6 +282,12 @@ fn check(t: &TreesSpec<'_>) -> Result<(), PackError> {
     }
 }
 
+/// Whether a threshold is the index of a set, exact in the type of the features.
+fn is_set(t: &TreesSpec<'_>, threshold: f64) -> bool {
+    let most = if t.input_f64 { t.sets.len() } else { t.sets.len().min(1 << 24) };
+    (0.0..most as f64).contains(&threshold) && threshold.fract() == 0.0
+}
+
 /// Packs an ensemble.
 ///
 /// # Errors
@@ -235,10 +299,16 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     let mut values = t.values.to_vec();
     // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.
     values.resize(values.len() + t.outputs as usize, 0.0);
+    let (sets, members) = pack_sets(&mut table, t.sets);
+    let tests = t.nodes.iter().map(|n| match n.test {
+        6 => 2,
+        4 | 5 => 1,
+        _ => 0,
+    });
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
-        equality: u64::from(t.nodes.iter().any(|n| n.test >= 4)),
+        tests: tests.max().unwrap_or(0),
         outputs: u64::from(t.outputs),
         trees: t.trees.len() as u64,
         base: floats(&mut table, t.base, t.sum_f64),
@@ -246,6 +316,8 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         nodes: if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) },
         leaves: table.section(t.leaves) as u64,
         values: floats(&mut table, &values, t.sum_f64),
+        sets,
+        members,
     };
     table.set_header(header);
     Ok(PackedTrees { table, work_per_row: 0 })
@@ -270,8 +342,9 @@ const LANES: usize = 8;
 
 /// Where `LANES` rows arrive in the tree at `root`. `x` points at the first row of the first feature.
 #[inline(always)]
-unsafe fn walk<N: Node, const EQUALITY: bool>(
+unsafe fn walk<N: Node, const TESTS: u8>(
     nodes: *const N,
+    (sets, members): (*const Set, *const u32),
     root: u32,
     x: *const N::X,
     stride: usize,
@@ -283,8 +356,12 @@ unsafe fn walk<N: Node, const EQUALITY: bool>(
             // SAFETY: packing has checked nodes and features, and there is always a node 0.
             unsafe {
                 let (threshold, test, left, right) = (*nodes.add(if arrived { 0 } else { *at as usize })).parts();
-                let x = *x.add((test & !(MISSING_LEFT | EQUAL)) as usize * stride + lane);
-                let holds = if EQUALITY && test & EQUAL != 0 { x == threshold } else { x <= threshold };
+                let x = *x.add((test & !(MISSING_LEFT | EQUAL | IN)) as usize * stride + lane);
+                let holds = match test & (EQUAL | IN) {
+                    EQUAL if TESTS > 0 => x == threshold,
+                    IN if TESTS > 1 => is_member(sets, members, threshold.into(), x.into()),
+                    _ => x <= threshold,
+                };
                 // Not equal to itself: NaN.
                 #[allow(clippy::eq_op)]
                 let goes_left = holds | ((test & MISSING_LEFT != 0) & (x != x));
@@ -312,13 +389,15 @@ unsafe fn each_leaf<N: Node>(
     unsafe {
         let h = &*table.cast::<Header>();
         let (nodes, roots) = (section::<N>(table, h.nodes), section::<Root>(table, h.roots));
+        let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
         for tree in 0..h.trees as usize {
             let [root, _] = *roots.add(tree);
             for first in (0..rows).step_by(LANES) {
                 let x = x.add(first);
-                let leaves = match h.equality {
-                    0 => walk::<N, false>(nodes, root, x, stride),
-                    _ => walk::<N, true>(nodes, root, x, stride),
+                let leaves = match h.tests {
+                    0 => walk::<N, 0>(nodes, sets, root, x, stride),
+                    1 => walk::<N, 1>(nodes, sets, root, x, stride),
+                    _ => walk::<N, 2>(nodes, sets, root, x, stride),
                 };
                 f(tree, first, LANES.min(rows - first), leaves);
             }

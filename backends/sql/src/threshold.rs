@@ -56,6 +56,8 @@ pub fn negated(test: Test) -> Test {
         Test::Gt => Test::Le,
         Test::Eq => Test::Ne,
         Test::Ne => Test::Eq,
+        // No comparison: it is written by its set.
+        Test::In => Test::In,
     }
 }
 
@@ -83,6 +85,7 @@ pub fn rounded(test: Test, t: f64) -> Rule {
         Test::Ge => greatest_below(t).map_or(Rule::Always, |f| at_most(f).negated()),
         Test::Eq => equal(t),
         Test::Ne => equal(t).negated(),
+        Test::In => Rule::Cmp(Test::In, t),
     }
 }
 

@@ -114,7 +114,7 @@ impl<'m> Ensemble<'m> {
     /// Whether a known value goes left.
     fn goes_left(&self, node: &TreeNode, value: f64) -> bool {
         let value = if self.trees.input == flock_ir_spec::DType::F32 { f64::from(value as f32) } else { value };
-        if value.is_nan() { node.missing_left } else { node.test.holds(value, node.threshold) }
+        if value.is_nan() { node.missing_left } else { self.trees.holds(node, value) }
     }
 
     fn way(&self, node: &TreeNode) -> Way {
@@ -403,6 +403,7 @@ impl Writer<'_, '_, '_> {
             flock_ir_spec::Test::Gt => " > ",
             flock_ir_spec::Test::Eq => " = ",
             flock_ir_spec::Test::Ne => " <> ",
+            flock_ir_spec::Test::In => " IN ",
         };
         match rule {
             Rule::Always => {

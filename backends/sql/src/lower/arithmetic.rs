@@ -250,7 +250,8 @@ impl Lower<'_> {
         let id = match op {
             Op::Add => self.integer_sum(Op2::Add, x, y),
             Op::Sub => self.integer_sum(Op2::Sub, x, y),
-            _ => self.integer_product(x, y),
+            Op::Mul => self.integer_product(x, y),
+            op => self.arena.refuse(op.name(), "of integers"),
         };
         Val { null: true, ..self.plain(id, DType::I64) }
     }

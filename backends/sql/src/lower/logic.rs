@@ -34,7 +34,8 @@ fn test_of(op: Op) -> Option<Test> {
 
 fn op2_of(test: Test) -> Op2 {
     match test {
-        Test::Eq => Op2::Eq,
+        // A test on a set stands in trees only.
+        Test::Eq | Test::In => Op2::Eq,
         Test::Ne => Op2::Ne,
         Test::Lt => Op2::Lt,
         Test::Le => Op2::Le,

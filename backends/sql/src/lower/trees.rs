@@ -19,6 +19,9 @@ impl<'m> Lower<'m> {
         if node.op == Op::Leaves {
             return self.refused(node, "the leaves that a row reaches are not emitted as SQL");
         }
+        if !trees.sets.is_empty() {
+            return self.refused(node, "tests on sets of categories are not emitted as SQL");
+        }
         let mut used = vec![false; trees.features as usize];
         trees.nodes.iter().for_each(|n| used[n.feature as usize] = true);
         let mut nulls: Vec<Id> = Vec::new();

@@ -28,6 +28,9 @@ pub enum Feature {
     Constant(f64),
 }
 
+/// A run of so many members and one more is tested for by its ends.
+const LONG_RUN: u32 = 16;
+
 /// What one output makes of the nodes.
 #[derive(Default)]
 struct Summary {
@@ -124,6 +127,11 @@ impl<'m> Ensemble<'m> {
                 let (yes, no) = (self.goes_left(node, yes), self.goes_left(node, no));
                 (yes == no).then_some(yes)
             }
+            // A set without members holds for no row.
+            Feature::Value { missing, .. } if node.set().is_some_and(|set| self.trees.sets.runs(set).is_empty()) => {
+                (!missing || !node.missing_left).then_some(false)
+            }
+            Feature::Value { .. } if node.set().is_some() => None,
             Feature::Value { missing, rounded, .. } => match self.rule(node, rounded) {
                 Rule::Always if !missing || node.missing_left => Some(true),
                 Rule::Never if !missing || !node.missing_left => Some(false),
@@ -382,11 +390,82 @@ impl Writer<'_, '_, '_> {
                 self.p.expr(out, condition, 9, 0);
                 out.push_str(" IS NOT TRUE");
             }
+            Feature::Value { id, missing, rounded } if node.set().is_some() => {
+                self.member(out, id, node.set().unwrap_or(0), rounded, left);
+                if missing && node.missing_left == left {
+                    out.push_str(" OR ");
+                    self.p.expr(out, id, 9, 0);
+                    out.push_str(" IS NULL");
+                }
+            }
             Feature::Value { id, missing, rounded } => {
                 let rule = self.e.rule(node, rounded);
                 let rule = if left { rule } else { rule.negated() };
                 self.rule(out, id, rule, missing && node.missing_left == left);
             }
+        }
+    }
+
+    /// Whether a value is in a set, or is not; not true for NULL.
+    fn member(&self, out: &mut String, id: Id, set: usize, rounded: bool, inside: bool) {
+        let x = |out: &mut String| self.p.expr(out, id, 5, 0);
+        let bound = |out: &mut String, symbol: &str, value: f64| {
+            x(out);
+            out.push_str(symbol);
+            literal::float(out, self.dialect, value, Typed::No);
+        };
+        let runs = self.e.trees.sets.runs(set);
+        let (long, short): (Vec<[u32; 2]>, Vec<[u32; 2]>) =
+            runs.iter().partition(|[first, last]| !rounded && last - first > LONG_RUN);
+        let members = || short.iter().flat_map(|[first, last]| *first..=*last).map(f64::from);
+        if !inside {
+            out.push_str("NOT (");
+        }
+        let mut or = "";
+        let mut next = |out: &mut String| out.push_str(std::mem::replace(&mut or, " OR "));
+        if rounded {
+            for m in members() {
+                next(out);
+                match threshold::rounded(flock_ir_spec::Test::Eq, m) {
+                    Rule::Within(low, high) => {
+                        bound(out, " > ", low);
+                        out.push_str(" AND ");
+                        bound(out, " <= ", high);
+                    }
+                    // An integer that is no float32 equals none.
+                    _ => {
+                        bound(out, " > ", m);
+                        out.push_str(" AND ");
+                        bound(out, " < ", m);
+                    }
+                }
+            }
+        } else if !short.is_empty() {
+            next(out);
+            x(out);
+            for (i, m) in members().enumerate() {
+                out.push_str(if i == 0 { " IN (" } else { ", " });
+                literal::float(out, self.dialect, m, Typed::No);
+            }
+            out.push(')');
+            if self.dialect.zeros_differ && members().next() == Some(0.0) {
+                next(out);
+                bound(out, " = ", 0.0);
+            }
+        }
+        for [first, last] in long {
+            next(out);
+            bound(out, " >= ", f64::from(first));
+            out.push_str(" AND ");
+            bound(out, " <= ", f64::from(last));
+            out.push_str(" AND ");
+            x(out);
+            out.push_str(" = floor(");
+            self.p.expr(out, id, 0, 0);
+            out.push(')');
+        }
+        if !inside {
+            out.push(')');
         }
     }
 
@@ -403,7 +482,8 @@ impl Writer<'_, '_, '_> {
             flock_ir_spec::Test::Gt => " > ",
             flock_ir_spec::Test::Eq => " = ",
             flock_ir_spec::Test::Ne => " <> ",
-            flock_ir_spec::Test::In => " IN ",
+            // Written by its set.
+            flock_ir_spec::Test::In => " = ",
         };
         match rule {
             Rule::Always => {

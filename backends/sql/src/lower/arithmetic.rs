@@ -246,18 +246,20 @@ impl Lower<'_> {
 
     /// `a + b`, `a - b`, `a * b` of integers: NULL where they overflow.
     pub(super) fn integer_op(&mut self, op: Op, a: Val, b: Val) -> Val {
+        if op == Op::Div {
+            return self.integer_quotient(op, a, b);
+        }
         let (x, y) = (self.integer(a.id), self.integer(b.id));
         let id = match op {
             Op::Add => self.integer_sum(Op2::Add, x, y),
             Op::Sub => self.integer_sum(Op2::Sub, x, y),
-            Op::Mul => self.integer_product(x, y),
-            op => self.arena.refuse(op.name(), "of integers"),
+            _ => self.integer_product(x, y),
         };
         Val { null: true, ..self.plain(id, DType::I64) }
     }
 
     /// As 64 bits: a literal or a narrower column would overflow earlier.
-    fn integer(&mut self, id: Id) -> Id {
+    pub(super) fn integer(&mut self, id: Id) -> Id {
         self.arena.add(X::Cast(crate::expr::Cast::Integer, id))
     }
 

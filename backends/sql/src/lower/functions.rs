@@ -35,6 +35,9 @@ impl Lower<'_> {
                     Op::Expm1 => self.expm1(v),
                     Op::Tanh => Val { id: self.arena.call("tanh", &[v.id]), range: Range::between(-1.0, 1.0), ..v },
                     Op::Logistic => self.logistic(v),
+                    Op::Sin => self.angle(v, "sin"),
+                    Op::Cos => self.angle(v, "cos"),
+                    Op::Atan => Val { id: self.arena.call("atan", &[v.id]), range: Range::between(-1.6, 1.6), ..v },
                     Op::Pow => {
                         let b = self.val(&args[1]);
                         let b = self.narrow(b);
@@ -53,7 +56,7 @@ impl Lower<'_> {
         })
     }
 
-    fn integer_function(&mut self, op: Op, v: Val) -> Val {
+    pub(super) fn integer_function(&mut self, op: Op, v: Val) -> Val {
         let least = self.arena.i64(i64::MIN);
         let fits = self.arena.op2(Op2::Ne, v.id, least);
         let value = match op {
@@ -213,6 +216,21 @@ impl Lower<'_> {
         }
         let id = self.guarded(&arms, Some(plain));
         Val { id, range: Range::between(0.0, 1.0), ..v }
+    }
+
+    /// Sine or cosine: NULL, which stands for NaN, at the infinities, where some dialects end the statement.
+    fn angle(&mut self, v: Val, name: &'static str) -> Val {
+        let v = self.clean(v);
+        let plain = self.arena.call(name, &[v.id]);
+        let range = Range::between(-1.0, 1.0);
+        if !v.range.infinite() {
+            return Val { id: plain, range, ..v };
+        }
+        self.arena.partial(plain);
+        let size = self.arena.call("abs", &[v.id]);
+        let finite = self.test(Op2::Le, size, f64::MAX);
+        let id = self.guarded(&[(finite, plain)], None);
+        Val { id, range, miss: true, ..v }
     }
 
     fn pow(&mut self, a: Val, b: Val) -> Val {

@@ -44,6 +44,11 @@ fn op2_of(test: Test) -> Op2 {
     }
 }
 
+/// Whether a composite is written otherwise than by its definition.
+pub fn has_short_way(composite: Composite) -> bool {
+    [Composite::IS_MISSING, Composite::IS_FINITE, Composite::RELU, Composite::CLIP].contains(&composite)
+}
+
 impl Lower<'_> {
     /// An operator that works element by element, on elements that are not all known.
     pub(super) fn computed(&mut self, node: &Node, args: &[Cell], out: FrameType) -> Cell {
@@ -70,6 +75,14 @@ impl Lower<'_> {
             Op::Guard => self.guard(&args[0], &args[1]),
             Op::Cast => self.cast(&args[0], out.dtype),
             Op::Min | Op::Max => self.extreme(node.op, &args[0], &args[1]),
+            Op::Rem => {
+                let (a, b) = (self.val(&args[0]), self.val(&args[1]));
+                self.remainder(a, b)
+            }
+            Op::Bitwise => {
+                let (a, b) = (self.val(&args[0]), self.val(&args[1]));
+                self.bitwise(node, a, b)
+            }
             Op::Add | Op::Sub | Op::Mul | Op::Div => {
                 let (a, b) = (self.val(&args[0]), self.val(&args[1]));
                 Cell::Val(if dtype == DType::I64 {

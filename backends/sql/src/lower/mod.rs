@@ -25,10 +25,14 @@
 mod arithmetic;
 mod cast;
 mod category;
+mod composite;
+mod curve;
 mod functions;
 mod linear;
 mod logic;
+mod nearest;
 mod range;
+mod remainder;
 mod row;
 mod trees;
 
@@ -238,7 +242,12 @@ impl<'m> Lower<'m> {
             (Op::Lookup, _) => self.lookup(graph, node, args),
             (Op::OneHot, _) => self.one_hot(node, args),
             (Op::Trees | Op::Leaves, _) => self.trees(graph, node, args),
-            (Op::Sum | Op::RowMin | Op::RowMax | Op::ArgMax | Op::Softmax | Op::Normalize, _) => {
+            (Op::Interpolate, _) => self.interpolate(graph, node, args),
+            (Op::Distances, _) => self.distances(graph, node, args),
+            (Op::Order, _) => self.order(node, args),
+            (Op::Gather, _) => self.gather(node, args),
+            (Op::Composite(c), _) if !logic::has_short_way(c) => self.definition(graph, node, c, args),
+            (Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax | Op::Softmax | Op::Normalize, _) => {
                 self.reduce(node, &args[0])
             }
             (Op::All, _) => vec![self.logic(&args[0], true)],

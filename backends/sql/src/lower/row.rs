@@ -14,6 +14,7 @@ impl Lower<'_> {
         match node.op {
             Op::Sum if out.dtype == DType::I64 => vec![self.integer_sum_of(cells)],
             Op::Sum => vec![self.plain_sum(cells, out.dtype)],
+            Op::Prod => vec![self.product(cells, out.dtype)],
             Op::RowMin | Op::RowMax => {
                 let vals = self.floats(cells);
                 vec![Cell::Val(self.extreme_of(&vals, node.op == Op::RowMax))]
@@ -45,8 +46,20 @@ impl Lower<'_> {
         Cell::Val(sum)
     }
 
+    /// The product of the columns from left to right.
+    fn product(&mut self, cells: &[Cell], dtype: DType) -> Cell {
+        let vals: Vec<Val> = cells.iter().map(|c| self.val(c)).collect();
+        let times = |l: &mut Self, a: Val, b: Val| {
+            let v = if dtype == DType::I64 { l.integer_op(Op::Mul, a, b) } else { l.float_op(Op::Mul, a, b) };
+            l.arena.hint(v.id, "product");
+            v
+        };
+        let product = vals.into_iter().reduce(|a, b| times(self, a, b));
+        product.map_or(Cell::Const(Scalar::Null, dtype), Cell::Val)
+    }
+
     /// The greatest or least of floats without NaNs of the dialect; NULL where one is NULL.
-    fn extreme_of(&mut self, vals: &[Val], greatest: bool) -> Val {
+    pub(super) fn extreme_of(&mut self, vals: &[Val], greatest: bool) -> Val {
         let (null, miss) = (vals.iter().any(|v| v.null), vals.iter().any(|v| v.miss));
         let ids: Vec<Id> = vals.iter().map(|v| v.id).collect();
         let found = self.extreme_ids(&ids, greatest);

@@ -19,14 +19,15 @@ impl<'m> Lower<'m> {
         if node.op == Op::Leaves {
             return self.refused(node, "the leaves that a row reaches are not emitted as SQL");
         }
-        if !trees.sets.is_empty() {
-            return self.refused(node, "tests on sets of categories are not emitted as SQL");
-        }
         let mut used = vec![false; trees.features as usize];
         trees.nodes.iter().for_each(|n| used[n.feature as usize] = true);
         let mut nulls: Vec<Id> = Vec::new();
-        let features =
+        let features: Vec<Feature> =
             (args[0].iter().zip(&used)).map(|(cell, used)| self.feature(cell, *used, trees, &mut nulls)).collect();
+        if let Some(size) = large_rounded_set(trees, &features) {
+            let why = format!("a set of {size} categories of a feature that is rounded to float32");
+            return self.refused(node, &why);
+        }
         let index = self.arena.ensembles.len() as u32;
         self.arena.ensembles.push(Ensemble::new(trees, features));
         let leaf = leaf_range(trees);
@@ -122,6 +123,16 @@ impl<'m> Lower<'m> {
     fn real(&mut self, v: Val) -> Val {
         Val { id: self.arena.add(X::Cast(Cast::Real, v.id)), ..v }
     }
+}
+
+/// Members of a set that are tested for one by one, each by the doubles that round to it.
+const MANY_ROUNDED: u64 = 64;
+
+/// The size of a set that is too large for that.
+fn large_rounded_set(trees: &TreeEnsemble, features: &[Feature]) -> Option<u64> {
+    let rounded = |f: &Feature| matches!(f, Feature::Value { rounded: true, .. });
+    let sets = trees.nodes.iter().filter(|n| rounded(&features[n.feature as usize])).filter_map(|n| n.set());
+    sets.map(|set| trees.sets.size(set)).find(|size| *size > MANY_ROUNDED)
 }
 
 /// Trees whose sum is rounded to float32 by hand, one stage or more each.

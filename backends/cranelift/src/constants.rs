@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use flock_core::{
     Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_curve, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
-    pack_linear_f32, pack_linear_f64, pack_points_f32, pack_points_f64, pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str,
-    pack_trees,
+    pack_linear_f32, pack_linear_f64, pack_points_f32, pack_points_f64, pack_table_bool, pack_table_f32,
+    pack_table_f64, pack_table_i64, pack_table_str, pack_trees,
 };
 use flock_ir_spec::{ConstId, Data, Frame, Test, TreeEnsemble, TreeNode};
 

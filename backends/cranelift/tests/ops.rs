@@ -52,9 +52,7 @@ fn attributes(op: Op, first: Option<FrameType>) -> Vec<Attr> {
             .collect(),
         Op::Normalize => [Word::L1, Word::L2, Word::Max].map(Attr::Word).to_vec(),
         Op::Bucketize => [Word::Left, Word::Right].map(Attr::Word).to_vec(),
-        Op::Distances => {
-            [Word::L1, Word::L2, Word::SqEuclidean, Word::Chebyshev].map(Attr::Word).to_vec()
-        }
+        Op::Distances => [Word::L1, Word::L2, Word::SqEuclidean, Word::Chebyshev].map(Attr::Word).to_vec(),
         Op::Bitwise => [Word::And, Word::Or, Word::Xor, Word::Left, Word::Right].map(Attr::Word).to_vec(),
         Op::Slice | Op::Order => (0..3).flat_map(|start| (1..3).map(move |len| Attr::Range { start, len })).collect(),
         _ => vec![Attr::None],
@@ -80,13 +78,15 @@ fn tables(op: Op, t: FrameType, random: &mut Random) -> Option<Vec<Vec<Frame>>> 
             let narrow = || Frame::row_f32(edges.map(|e| e as f32).to_vec());
             vec![vec![if t.dtype == DType::F32 { narrow() } else { Frame::row_f64(edges.to_vec()) }]]
         }
-        Op::Interpolate => [vec![0.5], vec![-1.0, 0.0, 0.0, 2.5, 7.25], vec![f64::NEG_INFINITY, 0.0, 1e300, f64::INFINITY]]
-            .into_iter()
-            .map(|xs| {
-                let ys = xs.iter().enumerate().map(|(i, x)| x * 0.3 - i as f64).collect::<Vec<_>>();
-                vec![Frame::row_f64(xs), Frame::row_f64(ys)]
-            })
-            .collect(),
+        Op::Interpolate => {
+            [vec![0.5], vec![-1.0, 0.0, 0.0, 2.5, 7.25], vec![f64::NEG_INFINITY, 0.0, 1e300, f64::INFINITY]]
+                .into_iter()
+                .map(|xs| {
+                    let ys = xs.iter().enumerate().map(|(i, x)| x * 0.3 - i as f64).collect::<Vec<_>>();
+                    vec![Frame::row_f64(xs), Frame::row_f64(ys)]
+                })
+                .collect()
+        }
         Op::Distances if !t.dtype.is_float() => Vec::new(),
         Op::Distances => [1, 3]
             .map(|m| vec![Frame::from_fn(m, FrameType::new(t.dtype, t.width), |_, _| hard(t.dtype, random))])

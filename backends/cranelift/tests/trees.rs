@@ -68,7 +68,8 @@ fn random_node(t: &mut TreeEnsemble, random: &mut Random, features: u32, with_se
     let thresholds: Vec<f64> = hard_f64().into_iter().filter(|x| !x.is_nan()).collect();
     let (mut test, mut threshold) = (*random.pick(&Test::COMPARISONS), *random.pick(&thresholds));
     if with_sets && random.below(2) == 0 {
-        let members: Vec<u32> = (0..random.below(6)).map(|_| *random.pick(&[0, 1, 2, 3, 4, 5, 7, 100, u32::MAX])).collect();
+        let members: Vec<u32> =
+            (0..random.below(6)).map(|_| *random.pick(&[0, 1, 2, 3, 4, 5, 7, 100, u32::MAX])).collect();
         (test, threshold) = (Test::In, f64::from(t.sets.add(members).unwrap()));
     }
     TreeNode {

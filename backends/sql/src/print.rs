@@ -279,7 +279,7 @@ impl Printer<'_, '_> {
             out.push_str(&rest[..at]);
             let tail = &rest[at..];
             let brace = &tail[..1];
-            let operand = tail.find('}').map(|end| (&tail[1..end], end + 1));
+            let operand = tail.find('}').filter(|end| *end > 0).map(|end| (&tail[1..end], end + 1));
             if tail[1..].starts_with(brace) {
                 out.push_str(brace);
                 rest = &tail[2..];

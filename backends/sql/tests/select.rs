@@ -83,6 +83,7 @@ fn ensemble(nodes: Vec<TreeNode>, leaves: u32) -> TreeEnsemble {
         nodes,
         leaves: (0..leaves).collect(),
         values: (0..leaves).map(f64::from).collect(),
+        sets: Default::default(),
     }
 }
 

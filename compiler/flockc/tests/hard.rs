@@ -30,7 +30,7 @@ fn reached(model: &str) -> (usize, usize, usize) {
                         Scalar::F32(v) => f64::from(v),
                         _ => f64::NAN,
                     };
-                    let left = n.goes_left(t.input, value);
+                    let left = t.goes_left(n, value);
                     at = if left { n.left } else { n.right };
                     let side = if left { &mut nearest[i].0 } else { &mut nearest[i].1 };
                     if (value - n.threshold).abs() < (*side - n.threshold).abs() {

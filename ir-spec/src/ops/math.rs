@@ -67,7 +67,13 @@ fn bitwise(c: &Apply<'_>) -> Frame {
         Attr::Word(Word::And) => a & b,
         Attr::Word(Word::Or) => a | b,
         Attr::Word(Word::Xor) => a ^ b,
-        Attr::Word(Word::Left) => if (0..64).contains(&b) { a << b } else { 0 },
+        Attr::Word(Word::Left) => {
+            if (0..64).contains(&b) {
+                a << b
+            } else {
+                0
+            }
+        }
         _ => a >> if (0..64).contains(&b) { b } else { 63 },
     };
     c.zip(|a, b| f(*a, *b)).unwrap_or_else(|| c.each(|_, _| Scalar::Null))

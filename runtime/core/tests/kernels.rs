@@ -276,7 +276,17 @@ fn distances_add_column_by_column() {
         (1, (|d: [f64; 3]| d.iter().fold(0.0, |a, d| a + d.abs())) as fn([f64; 3]) -> f64),
         (2, |d| d.iter().fold(0.0, |a, d| a + d * d).sqrt()),
         (3, |d| d.iter().fold(0.0, |a, d| a + d * d)),
-        (0, |d| d.iter().fold(0.0, |a: f64, d| if d.is_nan() { f64::NAN } else if a.is_nan() { a } else { a.max(d.abs()) })),
+        (0, |d| {
+            d.iter().fold(0.0, |a: f64, d| {
+                if d.is_nan() {
+                    f64::NAN
+                } else if a.is_nan() {
+                    a
+                } else {
+                    a.max(d.abs())
+                }
+            })
+        }),
     ] {
         let mut out = vec![7.0; 2 * STRIDE];
         unsafe { flock_distances_f64(table.as_ptr(), x.as_ptr(), STRIDE, 45, kind, out.as_mut_ptr()) };

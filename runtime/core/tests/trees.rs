@@ -85,7 +85,8 @@ fn reaches(e: &Ensemble, root: u32, x: &[f64]) -> usize {
     while at & LEAF == 0 {
         let n = e.nodes[at as usize];
         let (v, t) = (x[n.feature as usize], n.threshold);
-        let member = |set: &[[u32; 2]]| v.fract() == 0.0 && set.iter().any(|[a, b]| f64::from(*a) <= v && v <= f64::from(*b));
+        let member =
+            |set: &[[u32; 2]]| v.fract() == 0.0 && set.iter().any(|[a, b]| f64::from(*a) <= v && v <= f64::from(*b));
         let holds = match n.test {
             6 => member(SETS[t as usize]),
             test => [v <= t, v < t, v >= t, v > t, v == t, v != t][test as usize],

@@ -6,5 +6,6 @@ mod cases;
 mod cli;
 mod coverage;
 mod emitted;
+mod operators;
 mod queries;
 mod readme;

@@ -35,7 +35,9 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
         Op::Exp | Op::Ln | Op::Log1p | Op::Expm1 | Op::Pow | Op::Tanh | Op::Logistic => Work::Steps,
         Op::Sin | Op::Cos | Op::Atan | Op::Rem => Work::Steps,
         Op::Concat | Op::Slice | Op::Take => Work::Steps,
-        Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax | Op::Softmax | Op::Normalize => Work::Steps,
+        Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax | Op::Softmax | Op::Normalize => {
+            Work::Steps
+        }
         Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
         Op::Interpolate | Op::Distances | Op::Order | Op::Gather => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,

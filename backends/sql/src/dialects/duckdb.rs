@@ -4,6 +4,7 @@
 //! and `sqrt` follow IEEE 754 (before 2.0 the last two raise outside of their domain, so they are guarded); `CAST(1e300
 //! AS REAL)` and integers that overflow raise. CASE and `+` may nest 984 deep (`max_expression_depth` is 1000).
 //! Names that differ in case alone are one name, quoted or not. Single-use CTEs are inlined, projections are kept.
+//! `fmod` rounds its quotient down and is not exact, `%` is C's remainder; `sin` of an infinity raises.
 //! 100 trees of 255 nodes plan in 11 s as one sum, in 3 s as sums of 10 trees.
 
 use crate::carried::Carried;

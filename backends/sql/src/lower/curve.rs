@@ -20,7 +20,8 @@ impl<'m> Lower<'m> {
         let slope = |i: usize| (ys[i] - ys[i - 1]) / (xs[i] - xs[i - 1]);
         let slopes: Vec<f64> = (1..xs.len()).map(slope).collect();
         // A slope between equal xs is never used.
-        let sound = (1..xs.len()).all(|i| xs[i] == xs[i - 1] || (slopes[i - 1].is_finite() && (xs[i] - xs[i - 1]).is_finite()));
+        let sound =
+            (1..xs.len()).all(|i| xs[i] == xs[i - 1] || (slopes[i - 1].is_finite() && (xs[i] - xs[i - 1]).is_finite()));
         if !finite(xs) || !finite(ys) || !sound {
             return self.refused(node, "a point or a slope that is infinite");
         }
@@ -59,7 +60,8 @@ impl<'m> Lower<'m> {
         let range = curve.ys.iter().map(|y| Range::point(*y)).reduce(Range::union).unwrap_or(Range::ALL);
         // Rounding may pass the ys by a little.
         let slack = range.top * 1e-12 + super::range::LEAST;
-        let range = Range { lo: range.lo - slack, hi: range.hi + slack, top: range.top + slack, tiny: super::range::LEAST };
+        let range =
+            Range { lo: range.lo - slack, hi: range.hi + slack, top: range.top + slack, tiny: super::range::LEAST };
         Cell::Val(Val { id, range, ..v })
     }
 
@@ -96,7 +98,8 @@ impl<'m> Lower<'m> {
         let v = Val { range: within, ..v };
         let origin = constant(self, x);
         let offset = if x == 0.0 { v } else { self.float_op(Op::Sub, v, origin) };
-        let offset = Val { range: Range { tiny: offset.range.tiny, ..Range::between(0.0, curve.xs[i + 1] - x) }, ..offset };
+        let offset =
+            Val { range: Range { tiny: offset.range.tiny, ..Range::between(0.0, curve.xs[i + 1] - x) }, ..offset };
         let slope = constant(self, slope);
         let rise = self.float_op(Op::Mul, slope, offset);
         let start = constant(self, y);

@@ -53,10 +53,7 @@ impl<'m> Lower<'m> {
 
     fn length(&mut self, differences: &[Val], attr: &Attr) -> Val {
         let sizes = |l: &mut Self| -> Vec<Val> {
-            differences
-                .iter()
-                .map(|d| Val { id: l.arena.call("abs", &[d.id]), range: d.range.abs(), ..*d })
-                .collect()
+            differences.iter().map(|d| Val { id: l.arena.call("abs", &[d.id]), range: d.range.abs(), ..*d }).collect()
         };
         let terms: Vec<Val> = match attr {
             Attr::Word(Word::L1) => sizes(self),
@@ -241,7 +238,8 @@ impl<'m> Lower<'m> {
             .collect();
         let id = self.arena.case(&arms, None);
         let range = vals.iter().map(|v| v.range).reduce(Range::union).unwrap_or(Range::ALL);
-        let (nan, wide, loose) = vals.iter().fold((false, false, false), |(n, w, l), v| (n || v.nan, w || v.wide, l || v.loose));
+        let (nan, wide, loose) =
+            vals.iter().fold((false, false, false), |(n, w, l), v| (n || v.nan, w || v.wide, l || v.loose));
         Cell::Val(Val { id, dtype: vals[0].dtype, null: true, miss: false, nan, wide, loose, range })
     }
 }

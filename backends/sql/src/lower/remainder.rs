@@ -20,7 +20,7 @@ impl Lower<'_> {
         let (a, b) = (self.clean(a), self.clean(b));
         let text = match self.dialect().name {
             "sqlite" => "mod({0}, {1})",
-            "duckdb" => "fmod({0}, {1})",
+            "duckdb" => "{0} % {1}",
             "datafusion" => "{0} % {1}",
             other => {
                 let id = self.arena.refuse("rem", format!("{other} has no exact remainder of doubles"));

@@ -180,7 +180,15 @@ impl Grower<'_> {
                 let feature = [0, 0, 1, 2, 3, 4][self.n.below(6)];
                 let threshold = Some(self.value()).filter(|x| !x.is_nan()).unwrap_or(0.5);
                 let threshold = if feature == 0 { threshold } else { 0.5 };
-                let (test, missing_left) = (Test::COMPARISONS[self.n.below(6)], self.n.below(2) == 0);
+                let (mut test, missing_left) = (Test::COMPARISONS[self.n.below(6)], self.n.below(2) == 0);
+                let mut threshold = threshold;
+                if self.n.below(4) == 0 {
+                    // Some of what the columns hold, and now and then too many to tell apart.
+                    let mut members: Vec<u32> =
+                        (0..self.n.below(4)).map(|_| [0, 1, 2, 7, 8, 30][self.n.below(6)]).collect();
+                    members.extend((0..[0, 0, 0, 300][self.n.below(4)]).map(|m| 2 * m));
+                    (test, threshold) = (Test::In, f64::from(t.sets.add(members).expect("few")));
+                }
                 t.nodes.push(TreeNode {
                     feature,
                     test,

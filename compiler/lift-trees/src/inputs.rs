@@ -1,0 +1,137 @@
+//! The model's features as one frame of f64, NaN where one is missing.
+
+use std::collections::HashSet;
+
+use flock_ir_spec::{DType, Data, Diagnostic, Frame, FrameType, NodeId, Op};
+
+use crate::build::Build;
+use crate::{Res, damaged, unsupported};
+
+/// A feature of a model.
+#[derive(Clone, Debug)]
+pub(crate) struct Feature {
+    /// As the file stores it.
+    pub name: String,
+    /// What its column holds.
+    pub kind: Kind,
+}
+
+/// What the column of a feature holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// A number.
+    Number,
+    /// A category out of a list, which becomes its position.
+    Category {
+        /// One row of values without nulls.
+        values: Frame,
+        /// What a value becomes that is none of them.
+        unknown: f64,
+    },
+}
+
+/// How the columns of the data are named.
+pub(crate) enum Binding<'a> {
+    /// A parameter per feature, by its name or by those that the caller gives.
+    Names(Option<&'a [String]>),
+    /// One parameter `x` of all features, or `x0`, `x1`, … where one is a category: for a caller that has the columns.
+    Positions,
+}
+
+/// More columns than a table has in any database.
+const MAX_FEATURES: usize = 100_000;
+
+/// The frame of all features.
+pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) -> Res<NodeId> {
+    if features.is_empty() || features.len() > MAX_FEATURES {
+        return Err(damaged("features", format!("a model of {} features", features.len())));
+    }
+    let names = match binding {
+        Binding::Positions if features.iter().all(|f| matches!(f.kind, Kind::Number)) => {
+            let ty = FrameType::new(DType::F64, features.len() as u32);
+            return parameter(cx, "x", ty);
+        }
+        Binding::Positions | Binding::Names(None) if matches!(binding, Binding::Positions) => positions(features.len()),
+        Binding::Names(Some(given)) => given_names(features, given)?,
+        _ => features.iter().map(|f| f.name.clone()).collect(),
+    };
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|n| !seen.insert(n.as_str())) {
+        return Err(Diagnostic::new("flock::lift::columns", "features", format!("two features are named `{twice}`")));
+    }
+    let mut frames = Vec::new();
+    let mut numbers = Vec::new();
+    for (name, feature) in names.iter().zip(features) {
+        match &feature.kind {
+            Kind::Number => numbers.push(parameter(cx, name, FrameType::new(DType::F64, 1).nullable())?),
+            Kind::Category { values, unknown } => {
+                flush(cx, &mut numbers, &mut frames)?;
+                frames.push(category(cx, name, values, *unknown)?);
+            }
+        }
+    }
+    flush(cx, &mut numbers, &mut frames)?;
+    cx.side_by_side(&frames)
+}
+
+/// `x0`, `x1`, …
+pub(crate) fn positions(n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("x{i}")).collect()
+}
+
+fn given_names(features: &[Feature], given: &[String]) -> Res<Vec<String>> {
+    let fault = |message| Diagnostic::new("flock::lift::columns", "features", message);
+    let automatic = |(i, f): (usize, &Feature)| f.name == format!("x{i}") || f.name == format!("Column_{i}");
+    if !features.iter().enumerate().all(automatic) {
+        return Err(fault("the model names its columns itself; `--columns` is for one that does not".into()));
+    }
+    if given.len() != features.len() {
+        return Err(fault(format!("the model has {} features, {} columns are named", features.len(), given.len())));
+    }
+    Ok(given.to_vec())
+}
+
+fn parameter(cx: &mut Build, name: &str, ty: FrameType) -> Res<NodeId> {
+    cx.b.input(name, ty).map_err(|found| damaged("features", format!("column `{name}` is {ty} here and {found} elsewhere")))
+}
+
+/// Numbers that stand side by side become one frame, null or NaN alike NaN.
+fn flush(cx: &mut Build, numbers: &mut Vec<NodeId>, frames: &mut Vec<NodeId>) -> Res<()> {
+    if !numbers.is_empty() {
+        let all = cx.side_by_side(numbers)?;
+        frames.push(cx.or_else(all, Frame::row_f64([f64::NAN]))?);
+        numbers.clear();
+    }
+    Ok(())
+}
+
+/// The position of the value among the categories; NaN for a missing one.
+fn category(cx: &mut Build, name: &str, values: &Frame, unknown: f64) -> Res<NodeId> {
+    let dtype = match values.data {
+        Data::Str(_) => DType::Str,
+        Data::Bool(_) => DType::Bool,
+        Data::F64(_) => DType::F64,
+        Data::I64(_) | Data::F32(_) => return Err(unsupported("features", format!("categories of `{name}`"))),
+    };
+    let column = parameter(cx, name, FrameType::new(dtype, 1).nullable())?;
+    let known = cx.b.constant(values.clone());
+    let index = cx.op(Op::IndexOf, &[column, known])?;
+    let number = cx.cast(index, DType::F64)?;
+    let number = cx.or_else(number, Frame::row_f64([f64::NAN]))?;
+    let number = match dtype {
+        // A missing number is NaN, which is none of the values.
+        DType::F64 => {
+            let column = cx.or_else(column, Frame::row_f64([f64::NAN]))?;
+            let missing = cx.op(Op::IsNan, &[column])?;
+            let nan = cx.number(f64::NAN);
+            cx.op(Op::Select, &[missing, nan, number])?
+        }
+        _ => number,
+    };
+    if unknown == -1.0 {
+        return Ok(number);
+    }
+    let is_unknown = cx.with(Op::Eq, number, -1.0)?;
+    let unknown = cx.number(unknown);
+    cx.op(Op::Select, &[is_unknown, unknown, number])
+}

@@ -1,0 +1,105 @@
+//! From bytes to a function of the IR.
+
+use flock_ir_spec::{Faults, Module, NodeId};
+
+use crate::answer::{self, Answer};
+use crate::build::Build;
+use crate::inputs::{self, Binding, Feature};
+use crate::{Res, lightgbm};
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// LightGBM's text.
+    LightGbm,
+    /// XGBoost's JSON or UBJSON.
+    XgBoost,
+    /// CatBoost's JSON or cbm.
+    CatBoost,
+}
+
+impl Library {
+    /// As shown to users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Library::LightGbm => "LightGBM",
+            Library::XgBoost => "XGBoost",
+            Library::CatBoost => "CatBoost",
+        }
+    }
+}
+
+/// What the caller decides.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Names of the columns, in order, for a file that stores none.
+    pub columns: Option<Vec<String>>,
+}
+
+/// How an estimator asks the model that it holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Embedded {
+    /// The iterations that it adds up, from the first on; all without it.
+    pub iterations: Option<usize>,
+    /// XGBoost's `inplace_predict` in place of `predict`: it lets infinities through, and a dart model adds otherwise.
+    pub inplace: bool,
+}
+
+/// What a model of a library is to the lift.
+pub(crate) trait Model {
+    /// Its features in order.
+    fn features(&self) -> Res<Vec<Feature>>;
+    /// Builds its scores over the frame of features (f64, NaN where missing) and what is made of them.
+    fn lift(&self, cx: &mut Build, x: NodeId) -> Res<Answer>;
+}
+
+/// What the content says that it is; looks at the beginning alone.
+pub fn sniff(bytes: &[u8]) -> Option<Library> {
+    if lightgbm::sniff(bytes) { Some(Library::LightGbm) } else { None }
+}
+
+fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<Box<dyn Model + 'a>> {
+    match sniff(bytes) {
+        Some(Library::LightGbm) => Ok(Box::new(lightgbm::read(bytes, how)?)),
+        _ => Err(crate::damaged("byte 0", "the bytes are no model of LightGBM, XGBoost or CatBoost")),
+    }
+}
+
+/// Reads a file and lifts it to a module with one function of that name: a parameter per feature, and the columns of the
+/// command-line contract.
+///
+/// # Errors
+/// The faults that were found: a damaged file, an objective that is not known, …
+pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Faults> {
+    let binding = Binding::Names(options.columns.as_deref());
+    build(name, bytes, &Embedded::default(), &binding, answer::columns)
+}
+
+/// Lifts a model that lies within another file to a module with the one function `booster`: a parameter `x` of f64 (NaN
+/// where missing) with a column per feature, or `x0`, `x1`, … where some are categories of text; the outputs `raw`, and
+/// `prediction` (a column per target) or `class` (i64) and `probabilities`, for several targets `class_0`, ….
+///
+/// # Errors
+/// As [`lift`].
+pub fn embedded(bytes: &[u8], how: &Embedded) -> Result<Module, Faults> {
+    build("booster", bytes, how, &Binding::Positions, answer::frames)
+}
+
+fn build(
+    name: &str,
+    bytes: &[u8],
+    how: &Embedded,
+    binding: &Binding<'_>,
+    outputs: impl FnOnce(&mut Build, &Answer) -> Res<()>,
+) -> Result<Module, Faults> {
+    let mut cx = Build::new(name);
+    let built = (|| {
+        let model = read(bytes, how)?;
+        let features = model.features()?;
+        let x = cx.in_step("features", |cx| inputs::bind(cx, &features, binding))?;
+        let answer = model.lift(&mut cx, x)?;
+        cx.in_step("objective", |cx| outputs(cx, &answer))
+    })();
+    built.map_err(|d| vec![d])?;
+    cx.b.finish()
+}

@@ -160,8 +160,9 @@ def answer(case: Case, lock: Lock, check: bool) -> dict[str, str]:
     models = [load(path) for path in model_files(case)]
     sections = {}
     if case.get("data:python") is not None:
-        exec(compile(case.get("data:python"), str(case.path), "exec"), scope | {"model": models[0]}, made := {})
-        sections["data"] = tables.write(to_table(made["rows"]))
+        scope = namespace() | {"model": models[0]}
+        exec(compile(case.get("data:python"), str(case.path), "exec"), scope)
+        sections["data"] = tables.write(to_table(scope["rows"]))
         case.put("data", sections["data"], after="data:python")
     answers = {score(model, case) for model in models}
     if len(answers) != 1:
@@ -177,19 +178,19 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     arguments, _ = parser.parse_known_args()
     warnings.filterwarnings("ignore")
-    lock, changed = Lock(arguments.cases), []
+    lock, changed, failed = Lock(arguments.cases), [], []
     for case in find(arguments.cases, arguments.names):
         try:
             sections = answer(case, lock, arguments.check)
             names = oracle.update(case.path, sections, write=not arguments.check)
             changed += [f"{case.path}: {', '.join(names)}"] if names else []
         except Exception as error:
-            changed.append(f"{case.path}: {type(error).__name__}: {error}")
-            arguments.check = True
+            failed.append(f"{case.path}: {type(error).__name__}: {error}")
     if not arguments.check:
         lock.write()
-    print("\n".join(changed), file=sys.stderr, end="\n" if changed else "")
-    return 1 if changed and arguments.check else 0
+    for line in changed + failed:
+        print(line, file=sys.stderr)
+    return 1 if failed or (arguments.check and changed) else 0
 
 
 if __name__ == "__main__":

@@ -96,7 +96,18 @@ impl Case {
         let fitted = self.versions().into_iter().map(|v| format!("sklearn-{v}"));
         let fitted = fitted.map(|suffix| (folder.join(format!("{stem}.{suffix}.{ending}")), suffix));
         let twin = self.section("onnx").map(|_| (folder.join(format!("{stem}.onnx")), "onnx".to_owned()));
-        fitted.chain(twin).map(|(file, suffix)| (suffix, file)).collect()
+        let boosters = self.boosters().into_iter().map(|suffix| (folder.join(format!("{stem}.{suffix}")), suffix));
+        fitted.chain(twin).chain(boosters).map(|(file, suffix)| (suffix, file)).collect()
+    }
+
+    /// The gradient boosting files of the case: library and format, `xgboost.ubj`.
+    fn boosters(&self) -> Vec<String> {
+        let given = self.option("formats").map(|f| f.split(',').map(str::trim).collect::<Vec<_>>());
+        let of = |(library, formats): &(&'static str, &[&str])| {
+            let chosen = formats.iter().filter(|f| given.as_ref().is_none_or(|g| g.contains(*f)));
+            chosen.map(|format| format!("{library}.{format}")).collect::<Vec<_>>()
+        };
+        BOOSTERS.iter().filter(|(library, _)| self.section(library).is_some()).flat_map(of).collect()
     }
 
     /// What the library answered with the model of that suffix: an older scikit-learn that answers as the case's newest
@@ -104,9 +115,16 @@ impl Case {
     pub fn run(&self, suffix: &str) -> Option<&str> {
         let newest = || self.versions().first().map(|v| format!("run:sklearn-{v}"));
         let own = self.section(&format!("run:{suffix}"));
+        let of_library = |(library, _): &(&str, _)| suffix.strip_prefix(library).is_some_and(|s| s.starts_with('.'));
+        if let Some((library, _)) = BOOSTERS.iter().find(|b| of_library(b)) {
+            return self.section(&format!("run:{library}"));
+        }
         own.or_else(|| suffix.strip_prefix("sklearn-").and_then(|_| self.section(&newest()?)))
     }
 }
+
+/// The gradient boosting libraries with the endings of their formats.
+const BOOSTERS: &[(&str, &[&str])] = &[("lightgbm", &["txt"]), ("xgboost", &["json", "ubj"]), ("catboost", &["json", "cbm"])];
 
 /// The scikit-learn versions whose files are read, the newest first.
 pub const VERSIONS: [&str; 4] = ["1.9", "1.7", "1.5", "1.2"];

@@ -20,7 +20,9 @@ pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
         let python = venv::python(layout, environment)?;
         command.arg("--python").arg(format!("{}={}", environment.version, python.display()));
     }
-    process::run(command.args(arguments))
+    process::run(command.args(arguments))?;
+    let mut boosters = script(layout, "boosters.py")?;
+    process::run(boosters.arg("--cases").arg(layout.cases()).args(arguments))
 }
 
 /// Random pipelines, compared with the library on every engine that needs no server.

@@ -34,6 +34,9 @@ pub(crate) fn features(file: &File<'_>) -> Res<Vec<Feature>> {
 fn categories(file: &File<'_>, features: usize) -> Res<HashMap<usize, Kind>> {
     let Some(pandas) = &file.pandas else { return Ok(HashMap::new()) };
     let lists = pandas.items().ok_or_else(|| damaged("pandas_categorical", "no list of lists"))?;
+    if lists.is_empty() {
+        return Ok(HashMap::new());
+    }
     let of = categorical(file);
     if lists.len() != of.len() || of.iter().any(|f| *f >= features) {
         let message = format!(

@@ -7,6 +7,7 @@ formats, read back, and asked for the rows. `--check` writes nothing and exits 1
 """
 
 import argparse
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -91,12 +92,17 @@ def rows(data: list, options: dict[str, str], names: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame()
     for column, name in zip(data, names or [c.name for c in data]):
         if column.type == "str" or column.name in given:
-            frame[name] = pd.Categorical(column.values)
+            frame[name] = pd.Categorical([category(value) for value in column.values])
         elif column.type == "bool":
             frame[name] = pd.Series(column.values, dtype=bool)
         else:
             frame[name] = np.array([np.nan if value is None else value for value in column.values], dtype=np.float64)
     return frame
+
+
+def category(value):
+    """A whole number as an integer, as the libraries were given it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def lightgbm(model, data: list, options: dict[str, str]) -> dict[str, list]:
@@ -129,7 +135,35 @@ def numbers(answer) -> dict[str, list]:
     return {f"prediction_{k}": answer[:, k].tolist() for k in range(answer.shape[1])}
 
 
-SCORERS = {"lightgbm": lightgbm}
+def xgboost(model, data: list, options: dict[str, str]) -> dict[str, list]:
+    """The columns that XGBoost's answers are: those of `Booster.predict`."""
+    import xgboost
+
+    objective = json.loads(model.save_config())["learner"]["objective"]["name"]
+    frame = rows(data, options, model.feature_names)
+    codes = not any(str(kind) == "category" for kind in frame.dtypes)
+    given = frame.to_numpy() if codes else frame
+    matrix = xgboost.DMatrix(given, nthread=1, enable_categorical=True, feature_names=model.feature_names,
+                             feature_types=model.feature_types if codes else None)
+    if objective.startswith("multi:"):
+        margins = model.predict(matrix, output_margin=True)
+        p = np.exp(margins - margins.max(axis=1, keepdims=True))
+        return many(model.predict(matrix) if objective == "multi:softprob" else p / p.sum(axis=1, keepdims=True))
+    answer = model.predict(matrix)
+    if objective == "binary:hinge":
+        return {"prediction": answer.astype(int).tolist()}
+    if objective != "binary:logistic":
+        return numbers(answer)
+    if answer.ndim == 1:
+        return two(answer)
+    columns = {}
+    for k in range(answer.shape[1]):
+        named = two(answer[:, k])
+        columns |= {name.replace("prediction", f"prediction_{k}").replace("y_", f"y_{k}_"): v for name, v in named.items()}
+    return columns
+
+
+SCORERS = {"lightgbm": lightgbm, "xgboost": xgboost}
 
 
 def score(model, case: Case) -> str:

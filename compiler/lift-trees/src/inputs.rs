@@ -25,9 +25,18 @@ pub(crate) enum Kind {
     Category {
         /// One row of values without nulls.
         values: Frame,
-        /// What a value becomes that is none of them.
-        unknown: f64,
+        /// What a value is that is none of them.
+        unknown: Unknown,
     },
+}
+
+/// What a value is that is no known category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Missing.
+    Missing,
+    /// The library refuses the row.
+    Refused,
 }
 
 /// How the columns of the data are named.
@@ -39,7 +48,7 @@ pub(crate) enum Binding<'a> {
 }
 
 /// More columns than a table has in any database.
-const MAX_FEATURES: usize = 100_000;
+pub(crate) const MAX_FEATURES: usize = 100_000;
 
 /// The frame of all features.
 pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) -> Res<NodeId> {
@@ -51,9 +60,9 @@ pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) 
             let ty = FrameType::new(DType::F64, features.len() as u32);
             return parameter(cx, "x", ty);
         }
-        Binding::Positions | Binding::Names(None) if matches!(binding, Binding::Positions) => positions(features.len()),
+        Binding::Positions => positions(features.len()),
         Binding::Names(Some(given)) => given_names(features, given)?,
-        _ => features.iter().map(|f| f.name.clone()).collect(),
+        Binding::Names(None) => features.iter().map(|f| f.name.clone()).collect(),
     };
     let mut seen = HashSet::new();
     if let Some(twice) = names.iter().find(|n| !seen.insert(n.as_str())) {
@@ -106,7 +115,7 @@ fn flush(cx: &mut Build, numbers: &mut Vec<NodeId>, frames: &mut Vec<NodeId>) ->
 }
 
 /// The position of the value among the categories; NaN for a missing one.
-fn category(cx: &mut Build, name: &str, values: &Frame, unknown: f64) -> Res<NodeId> {
+fn category(cx: &mut Build, name: &str, values: &Frame, unknown: Unknown) -> Res<NodeId> {
     let dtype = match values.data {
         Data::Str(_) => DType::Str,
         Data::Bool(_) => DType::Bool,
@@ -128,10 +137,16 @@ fn category(cx: &mut Build, name: &str, values: &Frame, unknown: f64) -> Res<Nod
         }
         _ => number,
     };
-    if unknown == -1.0 {
-        return Ok(number);
-    }
     let is_unknown = cx.with(Op::Eq, number, -1.0)?;
-    let unknown = cx.number(unknown);
-    cx.op(Op::Select, &[is_unknown, unknown, number])
+    match unknown {
+        Unknown::Missing => {
+            let nan = cx.number(f64::NAN);
+            cx.op(Op::Select, &[is_unknown, nan, number])
+        }
+        Unknown::Refused => {
+            let known = cx.op(Op::Not, &[is_unknown])?;
+            cx.refuse_unless(known)?;
+            Ok(number)
+        }
+    }
 }

@@ -12,7 +12,9 @@ mod inputs;
 mod json;
 mod lift;
 mod lightgbm;
+mod ubjson;
 mod value;
+mod xgboost;
 
 pub use lift::{Embedded, Library, Options, embedded, lift, sniff};
 

@@ -5,7 +5,7 @@ use flock_ir_spec::{Faults, Module, NodeId};
 use crate::answer::{self, Answer};
 use crate::build::Build;
 use crate::inputs::{self, Binding, Feature};
-use crate::{Res, lightgbm};
+use crate::{Res, lightgbm, xgboost};
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +55,19 @@ pub(crate) trait Model {
 
 /// What the content says that it is; looks at the beginning alone.
 pub fn sniff(bytes: &[u8]) -> Option<Library> {
-    if lightgbm::sniff(bytes) { Some(Library::LightGbm) } else { None }
+    if lightgbm::sniff(bytes) {
+        Some(Library::LightGbm)
+    } else if xgboost::sniff(bytes) {
+        Some(Library::XgBoost)
+    } else {
+        None
+    }
 }
 
 fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<Box<dyn Model + 'a>> {
     match sniff(bytes) {
         Some(Library::LightGbm) => Ok(Box::new(lightgbm::read(bytes, how)?)),
+        Some(Library::XgBoost) => Ok(Box::new(xgboost::read(bytes, how)?)),
         _ => Err(crate::damaged("byte 0", "the bytes are no model of LightGBM, XGBoost or CatBoost")),
     }
 }

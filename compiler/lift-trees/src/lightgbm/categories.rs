@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use flock_ir_spec::Frame;
 
 use super::text::File;
-use crate::inputs::{Feature, Kind};
+use crate::inputs::{Feature, Kind, Unknown};
 use crate::value::Value;
 use crate::{Res, damaged, unsupported};
 
@@ -46,7 +46,7 @@ fn categories(file: &File<'_>, features: usize) -> Res<HashMap<usize, Kind>> {
         );
         return Err(unsupported("pandas_categorical", message).help("train on codes, or with all categories unordered"));
     }
-    let kind = |list: &Value<'_>| Ok(Kind::Category { values: values(list)?, unknown: f64::NAN });
+    let kind = |list: &Value<'_>| Ok(Kind::Category { values: values(list)?, unknown: Unknown::Missing });
     of.into_iter().zip(lists.iter()).map(|(feature, list)| Ok((feature, kind(list)?))).collect()
 }
 

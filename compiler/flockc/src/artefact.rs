@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flock_ir_spec::{DType, Diagnostic, Function, Module, Verified, text};
+use flock_lift_trees::Library;
 
 use crate::error::{Error, Result};
 
@@ -15,6 +16,8 @@ pub enum Kind {
     Sklearn,
     /// An ONNX model.
     Onnx,
+    /// A gradient boosting file.
+    Boosting(Library),
     /// Flock IR as text.
     Flock,
 }
@@ -25,6 +28,7 @@ impl Kind {
         match self {
             Kind::Sklearn => "scikit-learn",
             Kind::Onnx => "ONNX",
+            Kind::Boosting(library) => library.name(),
             Kind::Flock => "Flock IR",
         }
     }
@@ -144,6 +148,10 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
             };
             (flock_lift_onnx::lift(&name, bytes, &options)?, name)
         }
+        Kind::Boosting(_) => {
+            let options = flock_lift_trees::Options { columns: options.columns.clone() };
+            (flock_lift_trees::lift(&name, bytes, &options)?, name)
+        }
         Kind::Flock => {
             let mut module = text::parse(&String::from_utf8_lossy(bytes))?;
             let none = || Diagnostic::new("flock::artefact::no_function", path.display().to_string(), "no function");
@@ -164,6 +172,8 @@ pub fn sniff(bytes: &[u8]) -> Option<Kind> {
     let text = bytes.iter().position(|b| !b.is_ascii_whitespace()).map_or(&[][..], |i| &bytes[i..]);
     if text.starts_with(b"flock ") {
         Some(Kind::Flock)
+    } else if let Some(library) = flock_lift_trees::sniff(bytes) {
+        Some(Kind::Boosting(library))
     } else if flock_lift_sklearn::sniff(bytes) {
         Some(Kind::Sklearn)
     } else if flock_lift_onnx::sniff(bytes) {
@@ -180,7 +190,10 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
     };
     Error::one(
         Diagnostic::new("flock::artefact::unknown_kind", path.display().to_string(), found)
-            .help("a pipeline is a scikit-learn .joblib, .pkl or .skops, an .onnx model, or Flock IR text (`flock 1`)"),
+            .help(
+            "a pipeline is a scikit-learn .joblib, .pkl or .skops, an .onnx model, a file of LightGBM, XGBoost or CatBoost, \
+             or Flock IR text (`flock 1`)",
+        ),
     )
 }
 

@@ -1,6 +1,6 @@
 //! The trees of a model as one ensemble, whatever the order in which a library numbers its nodes.
 
-use flock_ir_spec::{Child, DType, Test, Tree, TreeEnsemble, TreeNode};
+use flock_ir_spec::{CategorySets, Child, DType, Test, Tree, TreeEnsemble, TreeNode};
 
 use crate::derived::Placed;
 
@@ -11,7 +11,7 @@ pub(crate) struct Split {
     pub feature: u32,
     /// The test; rows for which it holds go left.
     pub test: Test,
-    /// What the column is compared with.
+    /// What the column is compared with; the index of its set for [`Test::In`].
     pub threshold: f64,
     /// Where NaN goes.
     pub missing_left: bool,
@@ -47,19 +47,20 @@ impl Forest {
             nodes: Vec::new(),
             leaves: Vec::new(),
             values: Vec::new(),
+            sets: CategorySets::default(),
         };
         Forest { ensemble }
     }
 
     /// Adds the tree that is reached from `root`. `at` says what stands at a place below `places`: a split, or a leaf, for
-    /// which it appends the values (one for a target, one per output without). A place is asked for once; one that is
+    /// which it appends the values (one for a target, one per output without); a split may add a set. A place is asked for once; one that is
     /// reached twice is a fault. Nodes and leaves are numbered from left to right as they are met from above.
     pub fn tree(
         &mut self,
         root: usize,
         places: usize,
         target: Option<u32>,
-        mut at: impl FnMut(usize, &mut Vec<f64>) -> Result<Option<Split>, String>,
+        mut at: impl FnMut(usize, &mut Vec<f64>, &mut CategorySets) -> Result<Option<Split>, String>,
     ) -> Result<(), String> {
         const MAX: usize = 1 << 31;
         let e = &mut self.ensemble;
@@ -76,7 +77,7 @@ impl Forest {
                 Some(seen) => *seen = true,
             }
             let start = u32::try_from(e.values.len()).map_err(|_| "more than 2^32 leaf values")?;
-            let child = match at(place, &mut e.values)? {
+            let child = match at(place, &mut e.values, &mut e.sets)? {
                 None => {
                     e.leaves.push(start);
                     Child::leaf(e.leaves.len() as u32 - 1)
@@ -99,11 +100,6 @@ impl Forest {
         }
         e.trees.push(Tree { root: first, target });
         Ok(())
-    }
-
-    /// Number of trees so far.
-    pub fn trees(&self) -> usize {
-        self.ensemble.trees.len()
     }
 
     /// The ensemble over the placed columns.

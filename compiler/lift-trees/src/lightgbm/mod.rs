@@ -101,7 +101,7 @@ impl LightGbm<'_> {
                 tree.add(&mut forest, &mut derived, target, |leaf| tree.values[leaf]).map_err(fault)?;
             }
         }
-        let placed = derived.place(cx, x, ZERO, category, false)?;
+        let placed = derived.place(cx, x, ZERO, category)?;
         let ensemble = forest.finish(&placed).map_err(|e| damaged("trees", e))?;
         let ensemble = cx.b.constant(ensemble);
         let scores = cx.op(Op::Trees, &[placed.frame, ensemble])?;
@@ -109,7 +109,9 @@ impl LightGbm<'_> {
     }
 }
 
-/// `static_cast<int>`: towards zero; what is no category (NaN, beyond 32 bits, negative) is in no set.
+/// `static_cast<int>`: towards zero. What it makes of a number beyond 32 bits is negative, and in no set either.
 fn category(cx: &mut Build, x: NodeId) -> Res<NodeId> {
-    cx.cast(x, DType::I64)
+    let negative = cx.with(Op::Lt, x, 0.0)?;
+    let (up, down) = (cx.op(Op::Ceil, &[x])?, cx.op(Op::Floor, &[x])?);
+    cx.op(Op::Select, &[negative, up, down])
 }

@@ -1,6 +1,6 @@
 //! A tree: its arrays, and what each node asks.
 
-use flock_ir_spec::Test;
+use flock_ir_spec::{CategorySets, Test};
 
 use super::ZERO;
 use super::text::{Fields, number, numbers};
@@ -86,12 +86,12 @@ impl Tree {
     ) -> Result<(), String> {
         let nodes = self.leaves - 1;
         let root = if nodes == 0 { nodes } else { 0 };
-        forest.tree(root, nodes + self.leaves, Some(target), |place, values| match place.checked_sub(nodes) {
+        forest.tree(root, nodes + self.leaves, Some(target), |place, values, sets| match place.checked_sub(nodes) {
             Some(leaf) => {
                 values.push(value(leaf));
                 Ok(None)
             }
-            None => self.split(place, derived).map(Some),
+            None => self.split(place, derived, sets).map(Some),
         })
     }
 
@@ -101,12 +101,13 @@ impl Tree {
         if child >= 0 { child as usize } else { nodes.saturating_add(!child as usize) }
     }
 
-    fn split(&self, node: usize, derived: &mut Derived) -> Result<Split, String> {
+    fn split(&self, node: usize, derived: &mut Derived, sets: &mut CategorySets) -> Result<Split, String> {
         let (left, right) = (self.place(self.left[node]), self.place(self.right[node]));
         let (feature, decision) = (self.features[node], self.decisions[node]);
         if decision & 1 != 0 {
-            let column = derived.member(feature, self.set(node)?)?;
-            return Ok(Split { feature: column, test: Test::Gt, threshold: 0.5, missing_left: false, left, right });
+            let set = sets.add_bits(self.words(node)?).ok_or("more sets of categories than there can be")?;
+            let (feature, threshold) = (derived.category(feature), f64::from(set));
+            return Ok(Split { feature, test: Test::In, threshold, missing_left: false, left, right });
         }
         let missing = match (decision >> 2) & 3 {
             0 => Missing::None,
@@ -132,18 +133,13 @@ impl Tree {
         Ok(Split { feature, test, threshold, missing_left, left, right })
     }
 
-    /// The categories that go left.
-    fn set(&self, node: usize) -> Result<Vec<i64>, String> {
+    /// The categories that go left, as bits.
+    fn words(&self, node: usize) -> Result<&[u32], String> {
         let index = self.thresholds[node] as usize;
-        let words = match (self.boundaries.get(index), self.boundaries.get(index + 1)) {
-            (Some(start), Some(end)) => &self.bits[*start..*end],
-            _ => return Err(format!("node {node} names a set of categories that is not there")),
-        };
-        let bits = |(i, word): (usize, &u32)| {
-            let word = *word;
-            (0..32).filter(move |b| word >> b & 1 == 1).map(move |b| (i * 32 + b) as i64)
-        };
-        Ok(words.iter().enumerate().flat_map(bits).collect())
+        match (self.boundaries.get(index), self.boundaries.get(index.saturating_add(1))) {
+            (Some(start), Some(end)) => Ok(&self.bits[*start..*end]),
+            _ => Err(format!("node {node} names a set of categories that is not there")),
+        }
     }
 }
 

@@ -141,7 +141,7 @@ impl<'a> XgBoost<'a> {
         for i in 0..trees.len(&self.how)? {
             trees.add(i, &mut forest, &mut derived, (features, base, self.how.inplace))?;
         }
-        let placed = derived.place(cx, x, 0.0, category, true)?;
+        let placed = derived.place(cx, x, 0.0, category)?;
         let ensemble = forest.finish(&placed).map_err(|e| damaged("learner.gradient_booster", e))?;
         let ensemble = cx.b.constant(ensemble);
         cx.op(Op::Trees, &[placed.frame, ensemble])
@@ -155,12 +155,9 @@ fn refuse_infinite(cx: &mut Build, x: NodeId) -> Res<()> {
     cx.refuse_unless(fits)
 }
 
-/// The value as float32, cut to an integer; what is negative is no category, even above -1.
+/// The value as float32, cut to an integer; what is negative stays so, even above -1, and is no category.
 fn category(cx: &mut Build, x: NodeId) -> Res<NodeId> {
     let single = cx.cast(x, DType::F32)?;
     let x = cx.cast(single, DType::F64)?;
-    let negative = cx.with(Op::Lt, x, 0.0)?;
-    let none = cx.number(-1.0);
-    let x = cx.op(Op::Select, &[negative, none, x])?;
-    cx.cast(x, DType::I64)
+    cx.op(Op::Floor, &[x])
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use flock_ir_spec::Test;
+use flock_ir_spec::{CategorySets, Test};
 
 use super::XgBoost;
 use crate::derived::Derived;
@@ -69,7 +69,7 @@ impl<'m, 'a> Trees<'m, 'a> {
             if weight.is_some() && tree.is_wide() {
                 return Err("a dart tree of several outputs".to_owned());
             }
-            forest.tree(0, tree.left.len(), target, |node, values| match tree.split(node, derived)? {
+            forest.tree(0, tree.left.len(), target, |node, values, sets| match tree.split(node, derived, sets)? {
                 Some(split) => Ok(Some(split)),
                 None => {
                     let start = values.len();
@@ -166,7 +166,12 @@ impl<'m, 'a> Tree<'m, 'a> {
     }
 
     /// What a node asks; None for a leaf.
-    fn split(&self, node: usize, derived: &mut Derived) -> Result<Option<Split>, String> {
+    fn split(
+        &self,
+        node: usize,
+        derived: &mut Derived,
+        sets: &mut CategorySets,
+    ) -> Result<Option<Split>, String> {
         let of = |array: &Numbers<'_>| array.get(node).ok_or_else(|| format!("node {node} is not in every array"));
         let left = of(&self.left)?;
         if left == -1.0 {
@@ -179,9 +184,10 @@ impl<'m, 'a> Tree<'m, 'a> {
         let missing_left = of(&self.default_left)? != 0.0;
         if let Some(set) = self.set(node)? {
             // The categories of the set go right: here they are what holds, and the sides change places.
-            let feature = derived.member(feature, set)?;
-            let split = Split { feature, test: Test::Gt, threshold: 0.5, missing_left: !missing_left, left: right, right: left };
-            return Ok(Some(split));
+            let set = sets.add(set).ok_or("more sets of categories than there can be")?;
+            let (feature, threshold) = (derived.category(feature), f64::from(set));
+            let (left, right, missing_left) = (right, left, !missing_left);
+            return Ok(Some(Split { feature, test: Test::In, threshold, missing_left, left, right }));
         }
         let threshold = of(&self.conditions)?;
         if threshold.is_nan() {
@@ -191,7 +197,7 @@ impl<'m, 'a> Tree<'m, 'a> {
     }
 
     /// The categories that a node sends right, if it asks for a category.
-    fn set(&self, node: usize) -> Result<Option<Vec<i64>>, String> {
+    fn set(&self, node: usize) -> Result<Option<Vec<u32>>, String> {
         let Some(sets) = self.sets.as_ref().filter(|s| s.split_type.get(node) == Some(1.0)) else { return Ok(None) };
         let fault = || format!("node {node} has no categories");
         // The nodes ascend, as they are written.
@@ -208,13 +214,10 @@ impl<'m, 'a> Tree<'m, 'a> {
         let (Some(start), Some(count)) = (start, count) else { return Err(fault()) };
         let code = |i: usize| {
             let code = sets.categories.get(start.checked_add(i)?).and_then(size)?;
-            (code < 1 << 24).then_some(code as i64)
+            (code < 1 << 24).then_some(code as u32)
         };
         let count = if count <= sets.categories.len() { count } else { return Err(fault()) };
-        let mut set = (0..count).map(code).collect::<Option<Vec<i64>>>().ok_or_else(fault)?;
-        set.sort_unstable();
-        set.dedup();
-        Ok(Some(set))
+        (0..count).map(code).collect::<Option<Vec<u32>>>().map(Some).ok_or_else(fault)
     }
 
     /// The values of a leaf.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod build;
+mod catboost;
 mod derived;
 mod forest;
 mod inputs;

@@ -5,7 +5,7 @@ use flock_ir_spec::{Faults, Module, NodeId};
 use crate::answer::{self, Answer};
 use crate::build::Build;
 use crate::inputs::{self, Binding, Feature};
-use crate::{Res, lightgbm, xgboost};
+use crate::{Res, catboost, lightgbm, xgboost};
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub fn sniff(bytes: &[u8]) -> Option<Library> {
         Some(Library::LightGbm)
     } else if xgboost::sniff(bytes) {
         Some(Library::XgBoost)
+    } else if catboost::sniff(bytes) {
+        Some(Library::CatBoost)
     } else {
         None
     }
@@ -68,7 +70,8 @@ fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<Box<dyn Model + 'a>> {
     match sniff(bytes) {
         Some(Library::LightGbm) => Ok(Box::new(lightgbm::read(bytes, how)?)),
         Some(Library::XgBoost) => Ok(Box::new(xgboost::read(bytes, how)?)),
-        _ => Err(crate::damaged("byte 0", "the bytes are no model of LightGBM, XGBoost or CatBoost")),
+        Some(Library::CatBoost) => Ok(Box::new(catboost::read(bytes, how)?)),
+        None => Err(crate::damaged("byte 0", "the bytes are no model of LightGBM, XGBoost or CatBoost")),
     }
 }
 

@@ -20,11 +20,10 @@ impl Info {
     pub fn read(params: Option<&Value<'_>>, classes: Option<&Value<'_>>) -> Res<Info> {
         let loss = params.and_then(|p| p.at(&["loss_function", "type"])).and_then(Value::text);
         let loss = loss.ok_or_else(|| damaged("model_info.params", "no loss function"))?.to_owned();
-        let labels = classes.map(|c| {
-            let names = c.get("class_names").and_then(Value::items).filter(|n| !n.is_empty());
-            let names = names.ok_or_else(|| damaged("class_params", "no class names"))?;
-            labels(&names).ok_or_else(|| unsupported("class_params", "labels that are no text, numbers or truth values"))
-        });
+        // A model that was trained on probabilities has a list of no names.
+        let names = classes.and_then(|c| c.get("class_names")).and_then(Value::items).filter(|n| !n.is_empty());
+        let fault = || unsupported("class_params", "labels that are no text, numbers or truth values");
+        let labels = names.map(|n| labels(&n).ok_or_else(fault));
         Ok(Info { loss, labels: labels.transpose()? })
     }
 

@@ -12,7 +12,8 @@ use flock_ir_spec::{DType, Faults, Frame, Module, Scalar, Verified, eval, text};
 pub type Target = fn(&[u8]);
 
 /// Every reader by its name.
-pub const TARGETS: [(&str, Target); 4] = [("sklearn", sklearn), ("skops", skops), ("onnx", onnx), ("flock", flock)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("sklearn", sklearn), ("skops", skops), ("onnx", onnx), ("trees", trees), ("flock", flock)];
 
 /// The system's allocator, counting what is held.
 pub struct Counting;
@@ -68,6 +69,12 @@ pub fn onnx(input: &[u8]) {
     let _ = flock_lift_onnx::sniff(input);
     let _ = flock_lift_onnx::operators(input);
     judge(flock_lift_onnx::lift("m", input, &flock_lift_onnx::Options::default()));
+}
+
+/// Files of LightGBM, XGBoost and CatBoost.
+pub fn trees(input: &[u8]) {
+    let _ = flock_lift_trees::sniff(input);
+    judge(flock_lift_trees::lift("m", input, &flock_lift_trees::Options::default()));
 }
 
 /// Flock IR as text.

@@ -124,7 +124,8 @@ impl Case {
 }
 
 /// The gradient boosting libraries with the endings of their formats.
-const BOOSTERS: &[(&str, &[&str])] = &[("lightgbm", &["txt"]), ("xgboost", &["json", "ubj"]), ("catboost", &["json", "cbm"])];
+const BOOSTERS: &[(&str, &[&str])] =
+    &[("lightgbm", &["txt"]), ("xgboost", &["json", "ubj"]), ("catboost", &["json", "cbm"])];
 
 /// The scikit-learn versions whose files are read, the newest first.
 pub const VERSIONS: [&str; 4] = ["1.9", "1.7", "1.5", "1.2"];

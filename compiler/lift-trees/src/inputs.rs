@@ -101,7 +101,8 @@ fn given_names(features: &[Feature], given: &[String]) -> Res<Vec<String>> {
 }
 
 fn parameter(cx: &mut Build, name: &str, ty: FrameType) -> Res<NodeId> {
-    cx.b.input(name, ty).map_err(|found| damaged("features", format!("column `{name}` is {ty} here and {found} elsewhere")))
+    cx.b.input(name, ty)
+        .map_err(|found| damaged("features", format!("column `{name}` is {ty} here and {found} elsewhere")))
 }
 
 /// Numbers that stand side by side become one frame, null or NaN alike NaN.

@@ -150,7 +150,9 @@ impl<'a> Reader<'a> {
         let integer = text.len() < 18 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let parsed = match (self.width, integer) {
             _ if len == 0 || len > MAX_NUMBER => None,
-            (_, true) => text.parse::<i64>().ok().map(|i| if i == 0 && text.starts_with('-') { -0.0 } else { i as f64 }),
+            (_, true) => {
+                text.parse::<i64>().ok().map(|i| if i == 0 && text.starts_with('-') { -0.0 } else { i as f64 })
+            }
             (Width::F32, false) => text.parse::<f32>().ok().map(f64::from),
             (Width::F64, false) => text.parse().ok(),
         };
@@ -203,7 +205,8 @@ fn unescape(raw: &str) -> Option<String> {
                 match unit {
                     0xd800..0xdc00 => {
                         let low = (chars.next()? == '\\' && chars.next()? == 'u').then(|| hex(&mut chars))??;
-                        let pair = 0x10000 + ((unit - 0xd800) << 10) + low.checked_sub(0xdc00).filter(|l| *l < 0x400)?;
+                        let pair =
+                            0x10000 + ((unit - 0xd800) << 10) + low.checked_sub(0xdc00).filter(|l| *l < 0x400)?;
                         char::from_u32(pair)?
                     }
                     _ => char::from_u32(unit)?,

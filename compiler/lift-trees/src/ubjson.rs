@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn containers_of_every_form_are_read() {
-        let bytes = b"{i\x01a[$d#U\x02\x3f\x80\x00\x00\xbf\x80\x00\x00i\x01b[i\xffU\xffI\x01\x00]i\x01c[#i\x02Si\x01xT}";
+        let bytes =
+            b"{i\x01a[$d#U\x02\x3f\x80\x00\x00\xbf\x80\x00\x00i\x01b[i\xffU\xffI\x01\x00]i\x01c[#i\x02Si\x01xT}";
         let value = parse(bytes).expect("a value");
         let numbers = |name| value.get(name).and_then(Value::numbers).map(|n| n.iter().collect::<Vec<_>>());
         assert_eq!(numbers("a"), Some(vec![1.0, -1.0]));

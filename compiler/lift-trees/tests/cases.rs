@@ -9,6 +9,7 @@ use flock_lift_trees::{Options, lift};
 #[allow(dead_code)]
 mod case;
 #[path = "../../../testsuite/src/compare.rs"]
+#[allow(dead_code)]
 mod compare;
 
 use case::{Case, Table};
@@ -87,7 +88,12 @@ fn files_answer_as_their_libraries_do() {
             compared += 1;
             match differences(case, model, &expected) {
                 Ok(d) if d.is_empty() => {}
-                Ok(d) => failures.push(format!("{} {suffix}: {} differences\n    {}", case.path.display(), d.len(), d[..d.len().min(4)].join("\n    "))),
+                Ok(d) => failures.push(format!(
+                    "{} {suffix}: {} differences\n    {}",
+                    case.path.display(),
+                    d.len(),
+                    d[..d.len().min(4)].join("\n    ")
+                )),
                 Err(e) => failures.push(format!("{} {suffix}: {e}", case.path.display())),
             }
         }

@@ -96,9 +96,38 @@ fn parts(s: &Subject) -> Vec<Part> {
         };
         return flock_lift_sklearn::survey("model", &bytes, &options).0.into_iter().map(part).collect();
     }
+    if let Some(kind) = boosting_kind(&s.suffix) {
+        let options = flock_lift_trees::Options { columns };
+        let task = flock_lift_trees::lift("model", &bytes, &options).ok().map(|module| boosting_task(&module));
+        let row = task.map(|task| (kind.to_owned(), task.to_owned())).into_iter().collect();
+        return vec![Part { lifted: true, step: String::new(), row }];
+    }
     let operators = flock_lift_onnx::operators(&bytes);
     let part = |name: String| Part { step: name.clone(), row: vec![(name, "operator".into())], lifted: true };
     operators.into_iter().map(part).collect()
+}
+
+/// The row of a gradient boosting file.
+fn boosting_kind(suffix: &str) -> Option<&'static str> {
+    Some(match suffix {
+        "lightgbm.txt" => "LightGBM text",
+        "xgboost.json" => "XGBoost JSON",
+        "xgboost.ubj" => "XGBoost UBJSON",
+        "catboost.json" => "CatBoost JSON",
+        "catboost.cbm" => "CatBoost cbm",
+        _ => return None,
+    })
+}
+
+/// What such a file predicts, by its columns.
+fn boosting_task(module: &flock_ir_spec::Module) -> &'static str {
+    let names = || module.functions.iter().flat_map(|f| &f.outputs).map(|o| &*o.name);
+    match names().filter(|n| n.starts_with("probability_")).count() {
+        _ if names().any(|n| n == "prediction_1") => "multi-output",
+        0 if names().count() == 1 => "regression",
+        2 => "binary",
+        _ => "multiclass",
+    }
 }
 
 /// Whether a refusal is about a part: the lift stopped at it, or the fault's place is its step or lies within it.

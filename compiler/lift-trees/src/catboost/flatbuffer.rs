@@ -107,7 +107,9 @@ impl<'a> Vector<'a> {
 
     /// Pairs of half words.
     pub fn pairs(self) -> impl Iterator<Item = [usize; 2]> + 'a {
-        self.chunks::<4>().iter().map(|c| [u16::from_le_bytes([c[0], c[1]]).into(), u16::from_le_bytes([c[2], c[3]]).into()])
+        self.chunks::<4>()
+            .iter()
+            .map(|c| [u16::from_le_bytes([c[0], c[1]]).into(), u16::from_le_bytes([c[2], c[3]]).into()])
     }
 
     /// Tables.

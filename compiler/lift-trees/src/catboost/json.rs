@@ -23,7 +23,9 @@ pub(crate) fn read(bytes: &[u8]) -> Res<CatBoost> {
     let trees: Vec<Tree> = list.iter().enumerate().map(tree).collect::<Res<_>>()?;
     let dimensions = match trees.first() {
         Some(Tree::Symmetric { splits, values }) => values.len() >> splits.len().min(63),
-        Some(Tree::Nodes(nodes)) => nodes.iter().find_map(|n| if let Node::Leaf(v) = n { Some(v.len()) } else { None }).unwrap_or(0),
+        Some(Tree::Nodes(nodes)) => {
+            nodes.iter().find_map(|n| if let Node::Leaf(v) = n { Some(v.len()) } else { None }).unwrap_or(0)
+        }
         None => bias.len(),
     };
     Ok(CatBoost { features, trees, dimensions, scale, bias, info })
@@ -64,7 +66,8 @@ fn border(split: &Value<'_>, place: &str) -> Res<Border> {
 
 /// A split on a category.
 pub(super) fn categorical(place: &str, kind: &str) -> flock_ir_spec::Diagnostic {
-    let message = format!("a split on a category (`{kind}`): the file holds hashes of categories, and not the categories");
+    let message =
+        format!("a split on a category (`{kind}`): the file holds hashes of categories, and not the categories");
     unsupported(place, message).help("encode the categories before the model, by an OrdinalEncoder or a OneHotEncoder")
 }
 

@@ -75,10 +75,30 @@ pub(crate) fn apply(cx: &mut Build, info: &Info, raw: NodeId) -> Res<Answer> {
             Form::Classes(vec![Classes::many(cx, raw, p, info.labels(width)?)?])
         }
         "Poisson" | "Tweedie" => Form::Numbers(cx.op(Op::Exp, &[raw])?),
-        "RMSE" | "MAE" | "Quantile" | "MultiQuantile" | "LogLinQuantile" | "Lq" | "Huber" | "Expectile" | "MAPE"
-        | "MultiRMSE" | "MultiRMSEWithMissingValues" | "LogCosh" | "Cox" | "Focal" | "QueryRMSE" | "QuerySoftMax"
-        | "PairLogit" | "PairLogitPairwise" | "YetiRank" | "YetiRankPairwise" | "LambdaMart" | "StochasticRank"
-        | "StochasticFilter" | "SurvivalAft"
+        "RMSE"
+        | "MAE"
+        | "Quantile"
+        | "MultiQuantile"
+        | "LogLinQuantile"
+        | "Lq"
+        | "Huber"
+        | "Expectile"
+        | "MAPE"
+        | "MultiRMSE"
+        | "MultiRMSEWithMissingValues"
+        | "LogCosh"
+        | "Cox"
+        | "Focal"
+        | "QueryRMSE"
+        | "QuerySoftMax"
+        | "PairLogit"
+        | "PairLogitPairwise"
+        | "YetiRank"
+        | "YetiRankPairwise"
+        | "LambdaMart"
+        | "StochasticRank"
+        | "StochasticFilter"
+        | "SurvivalAft"
             if info.labels.is_none() =>
         {
             Form::Numbers(raw)

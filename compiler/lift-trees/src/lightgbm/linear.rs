@@ -94,13 +94,7 @@ fn lookup(cx: &mut Build, index: NodeId, width: usize, row_major: &[f64]) -> Res
 }
 
 /// The scores, given the number of the leaf that each tree reaches: each tree's value, added up in their order.
-pub(crate) fn scores(
-    cx: &mut Build,
-    x: NodeId,
-    leaves: NodeId,
-    models: &[Leaves],
-    outputs: usize,
-) -> Res<NodeId> {
+pub(crate) fn scores(cx: &mut Build, x: NodeId, leaves: NodeId, models: &[Leaves], outputs: usize) -> Res<NodeId> {
     let size = cx.op(Op::Abs, &[x])?;
     let tiny = cx.with(Op::Le, size, ZERO)?;
     let zero = cx.number(0.0);

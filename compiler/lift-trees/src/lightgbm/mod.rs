@@ -33,7 +33,8 @@ pub(crate) const ZERO: f64 = 1e-35f32 as f64;
 pub(crate) fn sniff(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(256)];
     let mut lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-    lines.next() == Some(b"tree") && lines.next().is_some_and(|l| l.starts_with(b"version=") || l.starts_with(b"num_class="))
+    lines.next() == Some(b"tree")
+        && lines.next().is_some_and(|l| l.starts_with(b"version=") || l.starts_with(b"num_class="))
 }
 
 /// A file that was read.

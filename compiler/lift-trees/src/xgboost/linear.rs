@@ -30,4 +30,3 @@ pub(crate) fn scores(cx: &mut Build, file: &XgBoost<'_>, x: NodeId, base: &[f32]
     }
     cx.side_by_side(&scores)
 }
-

@@ -129,7 +129,9 @@ impl<'a> XgBoost<'a> {
         match parsed.as_deref() {
             Ok([one]) if one.is_finite() => Ok(vec![*one; outputs]),
             Ok(many) if many.len() == outputs && many.iter().all(|b| b.is_finite()) => Ok(many.to_vec()),
-            _ => Err(damaged("learner.learner_model_param.base_score", format!("no base for each of {outputs} outputs"))),
+            _ => {
+                Err(damaged("learner.learner_model_param.base_score", format!("no base for each of {outputs} outputs")))
+            }
         }
     }
 

@@ -27,8 +27,16 @@ impl Objective {
     /// The objective of that name.
     pub fn named(name: &str) -> Res<Objective> {
         Ok(match name {
-            "reg:squarederror" | "reg:linear" | "reg:squaredlogerror" | "reg:pseudohubererror" | "reg:absoluteerror"
-            | "reg:quantileerror" | "reg:expectileerror" | "binary:logitraw" | "rank:ndcg" | "rank:map"
+            "reg:squarederror"
+            | "reg:linear"
+            | "reg:squaredlogerror"
+            | "reg:pseudohubererror"
+            | "reg:absoluteerror"
+            | "reg:quantileerror"
+            | "reg:expectileerror"
+            | "binary:logitraw"
+            | "rank:ndcg"
+            | "rank:map"
             | "rank:pairwise" => Objective::Identity,
             "reg:logistic" => Objective::Logistic,
             "binary:logistic" => Objective::Binary,

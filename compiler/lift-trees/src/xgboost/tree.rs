@@ -166,12 +166,7 @@ impl<'m, 'a> Tree<'m, 'a> {
     }
 
     /// What a node asks; None for a leaf.
-    fn split(
-        &self,
-        node: usize,
-        derived: &mut Derived,
-        sets: &mut CategorySets,
-    ) -> Result<Option<Split>, String> {
+    fn split(&self, node: usize, derived: &mut Derived, sets: &mut CategorySets) -> Result<Option<Split>, String> {
         let of = |array: &Numbers<'_>| array.get(node).ok_or_else(|| format!("node {node} is not in every array"));
         let left = of(&self.left)?;
         if left == -1.0 {

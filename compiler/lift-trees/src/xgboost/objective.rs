@@ -53,7 +53,7 @@ pub(crate) fn margins(objective: Objective, base: Vec<f32>) -> Vec<f32> {
     /// `kRtEps`.
     const EPSILON: f32 = 1e-6;
     let link = |b: f32| match objective {
-        Objective::Logistic | Objective::Binary => -(1.0 / b.max(EPSILON).min(1.0 - EPSILON) - 1.0).ln(),
+        Objective::Logistic | Objective::Binary => -(1.0 / b.clamp(EPSILON, 1.0 - EPSILON) - 1.0).ln(),
         Objective::Exponential => b.ln(),
         Objective::Identity | Objective::Hinge | Objective::Multiclass => b,
     };

@@ -89,7 +89,7 @@ impl<'m, 'a> Trees<'m, 'a> {
 
 /// A whole number that is no negative one.
 fn size(x: f64) -> Option<usize> {
-    (x >= 0.0 && x < 4e9 && x.fract() == 0.0).then_some(x as usize)
+    ((0.0..4e9).contains(&x) && x.fract() == 0.0).then_some(x as usize)
 }
 
 /// The arrays of a tree.

@@ -74,16 +74,25 @@ def _per_label(prefix: str, labels, array) -> dict[str, list]:
 
 
 def _scores(model, labels, scores) -> dict[str, list]:
-    """A classifier with a decision function only."""
+    """A classifier with a decision function only; several targets give a table of labels."""
+    if np.ndim(labels) == 2:
+        columns = {}
+        for target in range(labels.shape[1]):
+            columns[f"prediction_{target}"] = _list(labels[:, target])
+            columns[f"score_{target}"] = _list(scores[:, target])
+        return columns
     if scores.ndim == 1:
         return {"prediction": _list(labels), "score": _list(scores)}
+    if getattr(_last_step(model), "decision_function_shape", None) == "ovo":
+        pairs = [f"{a}_{b}" for at, a in enumerate(model.classes_) for b in model.classes_[at + 1 :]]
+        return {"prediction": _list(labels)} | _per_label("score", pairs, scores)
     return {"prediction": _list(labels)} | _per_label("score", model.classes_, scores)
 
 
 def _predictions(values) -> dict[str, list]:
     """A regressor or a clusterer, with one target or several."""
     values = np.asarray(values)
-    if values.ndim == 1:
+    if values.ndim == 1 or values.shape[1] == 1:
         return {"prediction": _list(values)}
     return {f"prediction_{at}": _list(values[:, at]) for at in range(values.shape[1])}
 

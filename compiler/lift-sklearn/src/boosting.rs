@@ -71,7 +71,7 @@ pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns, base: Vec<f64
 
 fn member(tree: &View<'_>) -> Result<&'static Lifter, Diagnostic> {
     let lifter = crate::lift::lifter_of(tree)?;
-    let known = estimators::ALL.iter().any(|l| std::ptr::eq(*l, lifter)) && lifter.class.ends_with("TreeRegressor");
+    let known = estimators::all().any(|l| std::ptr::eq(l, lifter)) && lifter.class.ends_with("TreeRegressor");
     if known { Ok(lifter) } else { Err(tree.expected("a `DecisionTreeRegressor`")) }
 }
 

@@ -43,6 +43,12 @@ impl Labels {
         Ok(Labels { texts, table })
     }
 
+    /// 0 and 1, of a column of an indicator matrix.
+    pub fn no_and_yes() -> Labels {
+        let table = Frame { rows: 2, width: 1, data: Data::I64(vec![0, 1]), valid: None };
+        Labels { texts: vec!["0".into(), "1".into()], table }
+    }
+
     /// Number of classes.
     pub fn len(&self) -> usize {
         self.texts.len()

@@ -12,6 +12,7 @@ pub mod estimators;
 mod forest;
 mod labels;
 mod lift;
+mod linear;
 mod prediction;
 pub mod read;
 mod survey;

@@ -130,7 +130,10 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
         // A custom first step need not say how many columns it saw.
         (None, Some(given)) if first.get("n_features_in_").is_none() => given.clone(),
         (None, given) => {
-            let n = first.attr("n_features_in_").and_then(|v| v.size()).map_err(|d| vec![d])?;
+            let n = match columns_unsaid(&first) {
+                Some(unsaid) => unsaid.or(given.as_ref().map(Vec::len)).unwrap_or(0),
+                None => first.attr("n_features_in_").and_then(|v| v.size()).map_err(|d| vec![d])?,
+            };
             if n > MAX_INPUTS {
                 return Err(fault(format!("an input of {n} columns; {MAX_INPUTS} are supported")));
             }
@@ -149,6 +152,16 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
     match sorted.windows(2).find(|w| w[0] == w[1]) {
         Some(twice) => Err(fault(format!("two columns are named `{}`", twice[0]))),
         None => Ok(names),
+    }
+}
+
+/// How many columns estimators read that do not say on how many they were fitted: one, or as many as there are.
+fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
+    let class = view.class().filter(|_| view.get("n_features_in_").is_none())?;
+    match public_name(&class).as_str() {
+        "sklearn.isotonic.IsotonicRegression" => Some(Some(1)),
+        "sklearn.dummy.DummyClassifier" | "sklearn.dummy.DummyRegressor" => Some(None),
+        _ => None,
     }
 }
 
@@ -195,19 +208,22 @@ fn type_fault(place: &View<'_>, e: &TypeError) -> Diagnostic {
     Diagnostic::new("flock::lift::internal", place.path(), format!("the lifter built an ill-typed node: {e}"))
 }
 
-/// `sklearn.preprocessing._data.StandardScaler` is `sklearn.preprocessing.StandardScaler` to its users.
+/// `sklearn.preprocessing._data.StandardScaler` is `sklearn.preprocessing.StandardScaler` to its users, and
+/// `sklearn.linear_model._glm.glm.GammaRegressor` is `sklearn.linear_model.GammaRegressor`.
 pub(crate) fn public_name(class: &str) -> String {
-    class.split('.').filter(|part| !part.starts_with('_')).collect::<Vec<_>>().join(".")
+    let Some((module, name)) = class.rsplit_once('.') else { return class.into() };
+    let public = module.split('.').take_while(|part| !part.starts_with('_'));
+    public.chain([name]).collect::<Vec<_>>().join(".")
 }
 
 /// The lifter of an object's class.
 pub(crate) fn lifter_of(view: &View<'_>) -> Result<&'static Lifter, Diagnostic> {
     let Some(class) = view.class() else { return Err(view.expected("a fitted estimator")) };
     let class = public_name(&class);
-    estimators::ALL.iter().copied().find(|l| l.class == class).ok_or_else(|| {
+    estimators::all().find(|l| l.class == class).ok_or_else(|| {
         let fault = Diagnostic::new("flock::lift::unknown_class", view.path(), format!("`{class}` is not supported"));
         let last = class.rsplit('.').next().unwrap_or_default();
-        match estimators::ALL.iter().find(|l| l.class.rsplit('.').next() == Some(last)) {
+        match estimators::all().find(|l| l.class.rsplit('.').next() == Some(last)) {
             Some(known) => fault.help(format!("`{}` is", known.class)),
             None => {
                 fault.help("`flockc inspect` lists the steps; the README's table has the classes that are supported")

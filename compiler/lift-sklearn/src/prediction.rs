@@ -1,6 +1,6 @@
 //! What the last step gives, as named columns ("Columns out" of the command-line contract).
 
-use flock_ir_spec::{Attr, DType, Diagnostic, FrameType, NodeId, Op};
+use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
 
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted};
@@ -115,9 +115,15 @@ impl Lift {
         self.op(Op::Select, &[condition, yes, no])
     }
 
+    /// 1 where the condition holds, else -1: the labels of outlier detectors.
+    pub fn inlier_if(&mut self, condition: NodeId) -> Res<NodeId> {
+        let (yes, no) = (self.b.constant(Frame::row_i64([1])), self.b.constant(Frame::row_i64([-1])));
+        self.op(Op::Select, &[condition, yes, no])
+    }
+
     /// `[1 - p, p]`.
     pub fn both_probabilities(&mut self, p: NodeId) -> Res<NodeId> {
-        let one = self.b.constant(flock_ir_spec::Frame::row_f64([1.0]));
+        let one = self.b.constant(Frame::row_f64([1.0]));
         let q = self.op(Op::Sub, &[one, p])?;
         self.side_by_side(&[q, p])
     }

@@ -1,4 +1,5 @@
-//! One file per class. A class is supported when it stands in this list.
+//! One file per class, or per family of classes that share their arithmetic. A class is supported when it stands in
+//! this list.
 
 use flock_ir_spec::Diagnostic;
 
@@ -8,12 +9,19 @@ use crate::lift::{Lift, Lifter};
 use crate::read::view::View;
 
 macro_rules! estimators {
-    ($($name:ident)*) => {
+    (@of $name:ident) => { std::slice::from_ref(&$name::LIFTER) };
+    (@of $name:ident [family]) => { $name::LIFTERS };
+    ($($name:ident $([$kind:ident])?)*) => {
         $(mod $name;)*
 
-        /// Every lifter.
-        pub static ALL: &[&Lifter] = &[$(&$name::LIFTER),*];
+        /// The lifters of each file.
+        static FILES: &[&[Lifter]] = &[$(estimators!(@of $name $([$kind])?)),*];
     };
+}
+
+/// Every lifter.
+pub fn all() -> impl Iterator<Item = &'static Lifter> {
+    FILES.iter().copied().flatten()
 }
 
 estimators! {
@@ -26,24 +34,32 @@ estimators! {
     extra_trees_regressor
     feature_union
     function_transformer
+    generalized_linear [family]
     gradient_boosting_classifier
     gradient_boosting_regressor
-    linear_regression
-    logistic_regression
+    linear_classifiers [family]
+    linear_discriminant_analysis
+    linear_regressors [family]
+    logistic_regression [family]
     min_max_scaler
     one_hot_encoder
     ordinal_encoder
+    partial_least_squares [family]
     pipeline
+    quadratic_discriminant_analysis
     random_forest_classifier
     random_forest_regressor
-    ridge
+    ransac_regressor
+    ridge_classifier [family]
+    sgd_classifier
+    sgd_one_class_svm
     simple_imputer
     standard_scaler
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are
 /// lifted in f64 only.
-fn refuse_single(input: &Columns, view: &View<'_>) -> Result<(), Diagnostic> {
+pub(crate) fn refuse_single(input: &Columns, view: &View<'_>) -> Result<(), Diagnostic> {
     if input.facts().single {
         return Err(view.unsupported(format!("{} on columns of float32 alone", view.kind())));
     }
@@ -61,7 +77,7 @@ fn dtype_is_single(dtype: &View<'_>) -> Result<bool, Diagnostic> {
 }
 
 /// The parts of a list, one per column.
-fn per_column<'a>(list: &View<'a>, columns: usize) -> Result<Vec<View<'a>>, Diagnostic> {
+pub(crate) fn per_column<'a>(list: &View<'a>, columns: usize) -> Result<Vec<View<'a>>, Diagnostic> {
     let items = list.items()?;
     if items.len() == columns {
         Ok(items)

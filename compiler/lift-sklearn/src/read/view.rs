@@ -42,6 +42,15 @@ pub struct Matrix {
     pub values: Vec<f64>,
 }
 
+impl Matrix {
+    /// Columns as rows.
+    #[must_use]
+    pub fn transposed(&self) -> Matrix {
+        let at = |column: usize| self.values.iter().skip(column).step_by(self.columns.max(1)).copied();
+        Matrix { rows: self.columns, columns: self.rows, values: (0..self.columns).flat_map(at).collect() }
+    }
+}
+
 /// An array of structs over the bytes of the file.
 pub struct Records<'a> {
     /// The bytes of all structs.

@@ -6,15 +6,18 @@
 mod boosting;
 mod categories;
 mod columns;
+mod coupling;
 mod define;
 mod describe;
 pub mod estimators;
 mod forest;
+mod kernels;
 mod labels;
 mod lift;
 mod linear;
 mod prediction;
 pub mod read;
+mod support_vectors;
 mod survey;
 mod trees;
 mod version;

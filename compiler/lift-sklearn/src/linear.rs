@@ -42,6 +42,33 @@ pub(crate) fn table(view: &View<'_>, name: &str, width: usize) -> Res<Matrix> {
     Ok(matrix)
 }
 
+/// Numbers that a sparse table may stand for.
+const MAX_DENSE: usize = 1 << 26;
+
+/// A table that may be a sparse one of scipy (CSR), in full.
+pub(crate) fn dense(view: &View<'_>) -> Res<Matrix> {
+    let Some(class) = view.class() else { return view.matrix() };
+    if !(class.starts_with("scipy.sparse.") && (class.ends_with(".csr_matrix") || class.ends_with(".csr_array"))) {
+        return Err(view.expected("a table of numbers"));
+    }
+    let [rows, columns] = view.attr("_shape")?.tuple::<2>()?;
+    let (rows, columns) = (rows.size()?, columns.size()?);
+    let size = rows.checked_mul(columns).filter(|n| *n <= MAX_DENSE);
+    let size = size.ok_or_else(|| view.unsupported(format!("a sparse table of {rows} x {columns}")))?;
+    let (data, indices) = (view.attr("data")?.f64s()?, view.attr("indices")?.sizes()?);
+    let starts = view.attr("indptr")?.sizes()?;
+    let mut values = vec![0.0; size];
+    for (row, ends) in starts.windows(2).take(rows).enumerate() {
+        for at in ends[0]..ends[1] {
+            match (indices.get(at), data.get(at)) {
+                (Some(column), Some(value)) if *column < columns => values[row * columns + column] += value,
+                _ => return Err(view.expected("a sparse table whose indices lie inside it")),
+            }
+        }
+    }
+    Ok(Matrix { rows, columns, values })
+}
+
 /// `intercept_`: a number per output, or one for all.
 fn intercepts(view: &View<'_>, outputs: usize) -> Res<Vec<f64>> {
     let intercept = view.attr("intercept_")?;

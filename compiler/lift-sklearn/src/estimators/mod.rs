@@ -25,18 +25,24 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 }
 
 estimators! {
+    categorical_nb
     column_transformer
     decision_tree_classifier
     decision_tree_regressor
+    discrete_nb [family]
+    dummies [family]
     extra_tree_classifier
     extra_tree_regressor
     extra_trees_classifier
     extra_trees_regressor
     feature_union
     function_transformer
+    gaussian_nb
     generalized_linear [family]
     gradient_boosting_classifier
     gradient_boosting_regressor
+    isotonic_regression
+    kernel_ridge
     linear_classifiers [family]
     linear_discriminant_analysis
     linear_regressors [family]
@@ -55,6 +61,8 @@ estimators! {
     sgd_one_class_svm
     simple_imputer
     standard_scaler
+    support_vector_classifiers [family]
+    support_vector_machines [family]
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are

@@ -12,7 +12,7 @@ def to_frame(data: list[Column], options: dict[str, str], named: bool):
     """The rows of a case as the model was fitted: by name, or as an array in the order of the columns."""
     missing = MISSING[options.get("null", "nan")]
     frame = pd.DataFrame({column.name: _series(column, missing) for column in data})
-    return frame if named else frame.to_numpy()
+    return frame if named else frame.to_numpy().copy()
 
 
 def _series(column: Column, missing) -> pd.Series:

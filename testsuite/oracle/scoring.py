@@ -22,7 +22,8 @@ def score(model, rows) -> list[Column]:
 def outputs(model, rows) -> dict[str, list]:
     """Column name → one Python value per row, by what `model` ends in."""
     last = _last_step(model)
-    if hasattr(model, "predict_proba"):
+    # A Gaussian process per pair of classes has the method, and it always raises.
+    if hasattr(model, "predict_proba") and getattr(last, "multi_class", None) != "one_vs_one":
         return _classes(model, model.predict(rows), model.predict_proba(rows))
     if getattr(last, "_estimator_type", None) == "outlier_detector" or hasattr(last, "offset_"):
         return {"prediction": _list(model.predict(rows)), "score": _list(model.decision_function(rows))}

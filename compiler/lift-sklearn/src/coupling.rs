@@ -104,7 +104,8 @@ fn round(cx: &mut Lift, q: &[NodeId], mut state: State) -> Res<NodeId> {
         let excess = cx.op(Op::Sub, &[state.pqp, own])?;
         let step = cx.op(Op::Div, &[excess, diagonal])?;
         let total = cx.with_row(Op::Add, step, vec![1.0])?;
-        let there = cx.b.constant(Frame::row_f64((0..q.len()).map(|j| f64::from(u8::from(j == t))).collect::<Vec<_>>()));
+        let there =
+            cx.b.constant(Frame::row_f64((0..q.len()).map(|j| f64::from(u8::from(j == t))).collect::<Vec<_>>()));
         let moved = cx.op(Op::Mul, &[step, there])?;
         let p = cx.op(Op::Add, &[state.p, moved])?;
         let curve = cx.op(Op::Mul, &[step, diagonal])?;

@@ -7,6 +7,7 @@ mod boosting;
 mod categories;
 mod columns;
 mod coupling;
+mod covariances;
 mod define;
 mod describe;
 pub mod estimators;
@@ -21,6 +22,7 @@ mod support_vectors;
 mod survey;
 mod trees;
 mod version;
+mod votes;
 
 pub use describe::{Description, Step, describe};
 pub use lift::{Lift, Lifted, Lifter, Options, lift};

@@ -16,7 +16,8 @@ use crate::linear;
 use crate::read::view::{Matrix, View};
 
 /// Attributes that every machine has.
-pub(crate) const READS: &[&str] = &["kernel", "degree", "coef0", "_gamma", "_sparse", "support_", "support_vectors_", "_dual_coef_", "_intercept_"];
+pub(crate) const READS: &[&str] =
+    &["kernel", "degree", "coef0", "_gamma", "_sparse", "support_", "support_vectors_", "_dual_coef_", "_intercept_"];
 
 type Res<T> = Result<T, Diagnostic>;
 

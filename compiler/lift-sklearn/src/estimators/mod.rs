@@ -38,6 +38,8 @@ estimators! {
     feature_union
     function_transformer
     gaussian_nb
+    gaussian_process_classifier
+    gaussian_process_regressor
     generalized_linear [family]
     gradient_boosting_classifier
     gradient_boosting_regressor

@@ -8,7 +8,7 @@
 //! and in `ovr` for the first. NaN and infinities are refused. Source: scikit-learn `svm/_base.py`,
 //! `utils/multiclass.py`; libsvm `svm.cpp`, `predict_values`, `predict_probability`.
 
-use flock_ir_spec::{Attr, Composite, DType, Diagnostic, Frame, NodeId, Op};
+use flock_ir_spec::{Composite, Diagnostic, Frame, NodeId, Op};
 
 use crate::columns::Columns;
 use crate::coupling;
@@ -17,6 +17,7 @@ use crate::lift::{Lift, Lifted, Lifter};
 use crate::prediction::{Classes, Decision};
 use crate::read::view::{Plain, View};
 use crate::support_vectors::SupportVectors;
+use crate::votes;
 
 const READS: &[&str] = &["kernel", "degree", "coef0", "_gamma", "_sparse", "support_", "support_vectors_", "_dual_coef_", "_intercept_", "classes_", "_n_support", "decision_function_shape", "break_ties", "probability", "_probA", "_probB"];
 
@@ -59,8 +60,8 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         (2, _) => first_unless_positive(cx, &labels, raw)?,
         (_, true) => cx.label_of_greatest(&labels, scores)?,
         (_, false) => {
-            let votes = votes(cx, raw, n)?;
-            cx.label_of_greatest(&labels, votes)?
+            let counts = count(cx, raw, n)?;
+            cx.label_of_greatest(&labels, counts)?
         }
     };
     let mut classes = Classes::new(labels, label);
@@ -111,53 +112,20 @@ fn first_unless_positive(cx: &mut Lift, labels: &Labels, raw: NodeId) -> Res<Nod
     cx.op(Op::Select, &[positive, first, second])
 }
 
-/// The votes of each class: of a pair the first where the condition holds, else the second.
-fn votes_where(cx: &mut Lift, first: NodeId, classes: usize) -> Res<NodeId> {
-    let ty = cx.frame_type(first);
-    let votes = cx.op_with(Op::Cast, Attr::Type(ty.with_dtype(DType::F64)), &[first])?;
-    let one = cx.b.constant(Frame::row_f64([1.0]));
-    let others = cx.op(Op::Sub, &[one, votes])?;
-    sums_per_class(cx, votes, others, classes)
-}
-
-fn votes(cx: &mut Lift, raw: NodeId, classes: usize) -> Res<NodeId> {
+/// libsvm's votes: the first of a pair where its decision is positive.
+fn count(cx: &mut Lift, raw: NodeId, classes: usize) -> Res<NodeId> {
     let zero = cx.b.constant(Frame::row_f64([0.0]));
     let first = cx.op(Op::Gt, &[raw, zero])?;
-    votes_where(cx, first, classes)
+    votes::count(cx, first, classes)
 }
 
-/// For each class the sum over its pairs, in their order: of `first` where it is the first of the pair, else of `second`.
-fn sums_per_class(cx: &mut Lift, first: NodeId, second: NodeId, classes: usize) -> Res<NodeId> {
-    let both = cx.side_by_side(&[first, second])?;
-    let n = classes * (classes - 1) / 2;
-    let pairs: Vec<(usize, usize)> = (0..classes).flat_map(|i| (i + 1..classes).map(move |j| (i, j))).collect();
-    let sums = (0..classes).map(|class| {
-        let at = |(p, (i, j)): (usize, &(usize, usize))| match class {
-            c if c == *i => Some(p),
-            c if c == *j => Some(n + p),
-            _ => None,
-        };
-        let own: Vec<usize> = pairs.iter().enumerate().filter_map(at).collect();
-        let own = cx.pick(both, &own)?;
-        cx.op(Op::Sum, &[own])
-    });
-    let sums = sums.collect::<Res<Vec<_>>>()?;
-    cx.side_by_side(&sums)
-}
-
-/// `_ovr_decision_function`: votes, and less than half a vote by the sum of the decisions.
+/// `_ovr_decision_function` of the pairs' decisions, which are confidences in the first.
 fn one_versus_rest_scores(cx: &mut Lift, raw: NodeId, classes: usize) -> Res<NodeId> {
     let zero = cx.b.constant(Frame::row_f64([0.0]));
     let second = cx.op(Op::Lt, &[raw, zero])?;
     let first = cx.op(Op::Not, &[second])?;
-    let votes = votes_where(cx, first, classes)?;
     let minus = cx.op(Op::Neg, &[raw])?;
-    let sums = sums_per_class(cx, raw, minus, classes)?;
-    let size = cx.op(Op::Abs, &[sums])?;
-    let size = cx.with_row(Op::Add, size, vec![1.0])?;
-    let size = cx.with_row(Op::Mul, size, vec![3.0])?;
-    let part = cx.op(Op::Div, &[sums, size])?;
-    cx.op(Op::Add, &[votes, part])
+    votes::one_versus_rest(cx, first, minus, classes)
 }
 
 /// Platt's logistic of each pair's decision, kept off 0 and 1, and coupled.

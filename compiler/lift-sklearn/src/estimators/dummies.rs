@@ -4,7 +4,7 @@
 //! | `classes_`, `class_prior_`, `n_outputs_` | labels and priors, a list of them for several targets |
 //! | `constant_` | the regressor's answer, [1, targets] |
 //!
-//! No row is refused: nothing is read. The strategies `stratified` and the label of `uniform` are drawn at random, anew
+//! No row is refused, unless a step before refuses it: nothing is read. The strategies `stratified` and the label of `uniform` are drawn at random, anew
 //! with each call, and refused. Source: scikit-learn `dummy.py`.
 
 use flock_ir_spec::{Diagnostic, Frame};
@@ -30,7 +30,8 @@ pub static LIFTERS: &[Lifter] = &[
     },
 ];
 
-fn regressor(cx: &mut Lift, view: &View<'_>, _: Columns) -> Result<Lifted, Diagnostic> {
+fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+    cx.settle(&input)?;
     let constant = view.attr("constant_")?.f64s()?;
     if constant.is_empty() {
         return Err(view.attr("constant_")?.expected("a number per target"));
@@ -38,7 +39,8 @@ fn regressor(cx: &mut Lift, view: &View<'_>, _: Columns) -> Result<Lifted, Diagn
     Ok(Lifted::Prediction(Prediction::Numbers(cx.b.constant(Frame::row_f64(constant)))))
 }
 
-fn classifier(cx: &mut Lift, view: &View<'_>, _: Columns) -> Result<Lifted, Diagnostic> {
+fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+    cx.settle(&input)?;
     let targets = view.attr("n_outputs_")?.size()?;
     let (labels, priors) = (view.attr("classes_")?, view.attr("class_prior_")?);
     let (labels, priors) = if targets == 1 { (vec![labels], vec![priors]) } else { (labels.items()?, priors.items()?) };

@@ -1,0 +1,100 @@
+//! What has no exact form, refused by name: the option and why.
+
+#[allow(dead_code, reason = "each test binary writes the pickles that it needs")]
+mod pickles;
+
+use flock_lift_sklearn::{Options, lift};
+use pickles::{array, bool, f64s, file, int, object, text};
+
+type State = Vec<(&'static str, Vec<u8>)>;
+
+/// The place and the message of the one fault.
+fn refusal(module: &str, class: &str, state: State) -> String {
+    let common = [("n_features_in_", int(1)), ("_sklearn_version", text("1.9.1"))];
+    let value = object(module, class, state.into_iter().chain(common));
+    match lift("m", &file(value), &Options::default()) {
+        Ok(_) => panic!("{class} is lifted"),
+        Err(faults) => faults.iter().map(|d| format!("{}: {}", d.place, d.message)).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn ints(values: &[i64]) -> Vec<u8> {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    array("i8", &bytes, values.len())
+}
+
+/// A class or function by its name.
+fn global(module: &str, name: &str) -> Vec<u8> {
+    format!("c{module}\n{name}\n").into_bytes()
+}
+
+/// A float.
+fn float(x: f64) -> Vec<u8> {
+    [&b"G"[..], &x.to_be_bytes()].concat()
+}
+
+fn dummy(strategy: &'static str) -> String {
+    let state = vec![
+        ("strategy", text(strategy)),
+        ("constant", ints(&[0])),
+        ("classes_", ints(&[0, 1])),
+        ("class_prior_", f64s(&[0.25, 0.75])),
+        ("n_outputs_", int(1)),
+    ];
+    refusal("sklearn.dummy", "DummyClassifier", state)
+}
+
+#[test]
+fn what_is_drawn_at_random_has_no_value() {
+    for strategy in ["stratified", "uniform"] {
+        let expected = format!("strategy: the strategy `{strategy}` draws at random, anew with each call");
+        assert_eq!(dummy(strategy), expected);
+    }
+}
+
+fn machine(kernel: Vec<u8>) -> String {
+    let state = vec![
+        ("kernel", kernel),
+        ("degree", int(3)),
+        ("coef0", int(0)),
+        ("_gamma", int(1)),
+        ("_sparse", bool(false)),
+        ("classes_", ints(&[0, 1])),
+        ("_n_support", ints(&[1, 1])),
+        ("support_", ints(&[0, 1])),
+        ("support_vectors_", f64s(&[0.0, 1.0])),
+        ("_dual_coef_", f64s(&[1.0, -1.0])),
+        ("_intercept_", f64s(&[0.0])),
+    ];
+    refusal("sklearn.svm._classes", "SVC", state)
+}
+
+#[test]
+fn a_kernel_of_python_is_a_name_alone() {
+    let fault = machine(global("my_company.kernels", "similarity"));
+    assert_eq!(fault, "kernel: a kernel that is a function of Python: a file has its name alone");
+}
+
+fn process(kernel: Vec<u8>) -> String {
+    let state = vec![
+        ("kernel_", kernel),
+        ("X_train_", f64s(&[0.0])),
+        ("alpha_", f64s(&[1.0])),
+        ("_y_train_mean", f64s(&[0.0])),
+        ("_y_train_std", f64s(&[1.0])),
+    ];
+    refusal("sklearn.gaussian_process._gpr", "GaussianProcessRegressor", state)
+}
+
+#[test]
+fn a_bessel_function_without_closed_form_is_refused() {
+    let state = vec![("nu", float(1.2)), ("length_scale", f64s(&[1.0]))];
+    let fault = process(object("sklearn.gaussian_process.kernels", "Matern", state));
+    assert!(fault.starts_with("kernel_.nu: `nu` of 1.2: its Bessel function has a closed form"), "{fault}");
+}
+
+#[test]
+fn kernels_of_ones_own_are_refused() {
+    let fault = process(object("my_company.kernels", "Wavelet", vec![("scale", f64s(&[1.0]))]));
+    assert_eq!(fault, "kernel_: the kernel `my_company.kernels.Wavelet` is not one of the library's");
+}

@@ -122,7 +122,7 @@ fn targets(pipeline: &Pipeline) -> Vec<Value> {
 
 /// The classes of scikit-learn and the operators of ONNX that can be lifted.
 pub fn classes() -> Value {
-    let mut classes: Vec<&str> = flock_lift_sklearn::estimators::ALL.iter().map(|l| l.class).collect();
+    let mut classes: Vec<&str> = flock_lift_sklearn::estimators::all().map(|l| l.class).collect();
     classes.sort_unstable();
     let mut operators: Vec<String> = flock_lift_onnx::ops::all()
         .map(|l| if l.domain.is_empty() { l.op.to_owned() } else { format!("{}.{}", l.domain, l.op) })

@@ -11,6 +11,21 @@ use crate::trees::{LeafClasses, Trees, allows_missing};
 
 type Res<T> = Result<T, Diagnostic>;
 
+/// Parameters and attributes of a single tree that no prediction depends on.
+pub(crate) const TREE_IGNORES: &[&str] = &[
+    "max_depth", "min_samples_split", "min_samples_leaf", "min_weight_fraction_leaf", "max_features", "max_leaf_nodes",
+    "random_state", "min_impurity_decrease", "class_weight", "ccp_alpha", "max_features_", "n_classes_",
+];
+
+/// Those of a forest.
+pub(crate) const FOREST_IGNORES: &[&str] = &[
+    "estimator", "base_estimator", "estimator_", "n_estimators", "estimator_params", "bootstrap", "oob_score", "n_jobs",
+    "random_state", "verbose", "warm_start", "class_weight", "max_samples", "criterion", "max_depth",
+    "min_samples_split", "min_samples_leaf", "min_weight_fraction_leaf", "max_features", "max_leaf_nodes",
+    "min_impurity_decrease", "ccp_alpha", "monotonic_cst", "_n_samples", "_n_samples_bootstrap", "_sample_weight",
+    "oob_score_", "oob_decision_function_", "oob_prediction_", "n_classes_",
+];
+
 /// `n_outputs_`.
 fn targets(view: &View<'_>) -> Res<usize> {
     let targets = view.attr("n_outputs_")?;

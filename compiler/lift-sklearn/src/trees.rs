@@ -16,6 +16,22 @@ pub struct Trees {
     missing: bool,
 }
 
+/// What an inner node tests, and the nodes of its tree that it leads to. `None` is a number that is none.
+pub struct Branch {
+    /// The column that is tested.
+    pub feature: Option<usize>,
+    /// The test that leads to the left.
+    pub test: Test,
+    /// What the column is compared with.
+    pub threshold: f64,
+    /// Whether NaN goes left.
+    pub missing_left: bool,
+    /// The node on the left.
+    pub left: Option<usize>,
+    /// The node on the right.
+    pub right: Option<usize>,
+}
+
 /// Where the fields of a node struct are. Older versions have no `missing_go_to_left`: NaN is refused there.
 struct Fields {
     left: usize,
@@ -61,6 +77,13 @@ impl Trees {
         Trees { ensemble, missing }
     }
 
+    /// Trees that compare f64, as those of histograms do.
+    #[must_use]
+    pub fn of_doubles(mut self) -> Trees {
+        self.ensemble.input = DType::F64;
+        self
+    }
+
     /// Adds the tree of an estimator's `tree_`. `leaf` gets the values of a leaf (outputs × classes) and appends those
     /// that the ensemble adds: one for a target, one per output without.
     pub fn add(
@@ -68,6 +91,18 @@ impl Trees {
         tree: &View<'_>,
         target: Option<u32>,
         mut leaf: impl FnMut(&[f64], &mut Vec<f64>),
+    ) -> Result<(), Diagnostic> {
+        self.add_on(tree, None, target, |_, values, out| leaf(values, out))
+    }
+
+    /// Adds a tree that was grown on some of the columns, `columns[f]` for its feature f. `leaf` gets the leaf's number
+    /// among the nodes of its tree, too.
+    pub fn add_on(
+        &mut self,
+        tree: &View<'_>,
+        columns: Option<&[usize]>,
+        target: Option<u32>,
+        mut leaf: impl FnMut(usize, &[f64], &mut Vec<f64>),
     ) -> Result<(), Diagnostic> {
         let nodes_view = tree.attr("nodes")?;
         let records = nodes_view.records()?;
@@ -79,33 +114,54 @@ impl Trees {
         if n == 0 || values.len() != n * stride || stride == 0 {
             return Err(values_view.expected(&format!("values for {n} nodes")));
         }
-        let node_at = |i: usize| &records.bytes[i * records.itemsize..(i + 1) * records.itemsize];
-        let children =
-            self.number(n, |i| i64::from_le_bytes(word(node_at(i), fields.left)) == TREE_LEAF, &nodes_view)?;
+        let branch = |i: usize| {
+            let node = &records.bytes[i * records.itemsize..(i + 1) * records.itemsize];
+            let int = |at: usize| i64::from_le_bytes(word(node, at));
+            if int(fields.left) == TREE_LEAF {
+                return None;
+            }
+            let feature = usize::try_from(int(fields.feature)).ok();
+            Some(Branch {
+                feature: feature.and_then(|f| columns.map_or(Some(f), |c| c.get(f).copied())),
+                test: Test::Le,
+                threshold: f64::from_le_bytes(word(node, fields.threshold)),
+                missing_left: fields.missing_left.is_some_and(|at| node[at] != 0),
+                left: usize::try_from(int(fields.left)).ok(),
+                right: usize::try_from(int(fields.right)).ok(),
+            })
+        };
+        self.grow(n, target, &nodes_view, branch, |i, out| leaf(i, &values[i * stride..(i + 1) * stride], out))
+    }
+
+    /// Adds a tree of n nodes, the root first and every child behind its parent. `branch` says what an inner node tests;
+    /// where it gives nothing there is a leaf, whose values `leaf` appends.
+    pub fn grow(
+        &mut self,
+        n: usize,
+        target: Option<u32>,
+        place: &View<'_>,
+        branch: impl Fn(usize) -> Option<Branch>,
+        mut leaf: impl FnMut(usize, &mut Vec<f64>),
+    ) -> Result<(), Diagnostic> {
+        let children = self.number(n, |i| branch(i).is_none(), place)?;
         let e = &mut self.ensemble;
-        for (i, child) in children.iter().enumerate() {
-            if child.as_leaf().is_some() {
+        for i in 0..n {
+            let Some(node) = branch(i) else {
                 e.leaves.push(e.values.len() as u32);
-                leaf(&values[i * stride..(i + 1) * stride], &mut e.values);
+                leaf(i, &mut e.values);
                 continue;
-            }
-            let node = node_at(i);
-            let below = |at: usize| {
-                let index = usize::try_from(i64::from_le_bytes(word(node, at))).ok().filter(|c| *c > i);
-                index.and_then(|c| children.get(c)).copied()
             };
-            let feature = u32::try_from(i64::from_le_bytes(word(node, fields.feature))).ok();
-            let threshold = f64::from_le_bytes(word(node, fields.threshold));
-            let (Some(left), Some(right), Some(feature)) =
-                (below(fields.left), below(fields.right), feature.filter(|f| *f < e.features))
-            else {
-                return Err(nodes_view.unsupported(format!("node {i} points outside of its tree or of the features")));
+            let below = |index: Option<usize>| index.filter(|c| *c > i).and_then(|c| children.get(c)).copied();
+            let feature = node.feature.and_then(|f| u32::try_from(f).ok()).filter(|f| *f < e.features);
+            let (Some(left), Some(right), Some(feature)) = (below(node.left), below(node.right), feature) else {
+                return Err(place.unsupported(format!("node {i} points outside of its tree or of the features")));
             };
-            if threshold.is_nan() {
-                return Err(nodes_view.unsupported(format!("node {i} has NaN for a threshold")));
+            if node.threshold.is_nan() {
+                return Err(place.unsupported(format!("node {i} has NaN for a threshold")));
             }
-            let missing_left = self.missing && fields.missing_left.is_some_and(|at| node[at] != 0);
-            e.nodes.push(TreeNode { feature, test: Test::Le, missing_left, threshold, left, right });
+            let missing_left = self.missing && node.missing_left;
+            let Branch { test, threshold, .. } = node;
+            e.nodes.push(TreeNode { feature, test, missing_left, threshold, left, right });
         }
         e.trees.push(Tree { root: children[0], target });
         Ok(())
@@ -136,6 +192,28 @@ impl Trees {
         self.ensemble.check().map_err(|e| place.unsupported(e))?;
         Ok(self.ensemble)
     }
+}
+
+/// Per node of an estimator's `tree_`: how many nodes lie on its path from the root, itself counted, and how many rows of
+/// the training data reached it.
+pub fn paths(tree: &View<'_>) -> Result<Vec<(u32, i64)>, Diagnostic> {
+    let nodes_view = tree.attr("nodes")?;
+    let records = nodes_view.records()?;
+    let fields = Fields::of(&records)?;
+    let samples = records.required("n_node_samples", Kind::Int, 8)?;
+    let int = |node: &[u8], at: usize| i64::from_le_bytes(word(node, at));
+    let mut paths: Vec<(u32, i64)> = records.bytes.chunks(records.itemsize).map(|n| (1, int(n, samples))).collect();
+    for (i, node) in records.bytes.chunks(records.itemsize).enumerate() {
+        for child in [int(node, fields.left), int(node, fields.right)] {
+            // A child that is none is a fault, and `add` finds it.
+            let child = usize::try_from(child).ok().filter(|c| *c > i);
+            let length = paths[i].0 + 1;
+            if let Some(path) = child.and_then(|c| paths.get_mut(c)) {
+                path.0 = length;
+            }
+        }
+    }
+    Ok(paths)
 }
 
 /// The classes of a tree's outputs, and how its leaves give probabilities.

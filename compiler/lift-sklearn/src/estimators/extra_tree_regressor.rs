@@ -12,19 +12,7 @@ use crate::read::view::View;
 pub static LIFTER: Lifter = Lifter {
     class: "sklearn.tree.ExtraTreeRegressor",
     reads: &["criterion", "splitter", "monotonic_cst", "n_outputs_", "tree_"],
-    ignores: &[
-        "max_depth",
-        "min_samples_split",
-        "min_samples_leaf",
-        "min_weight_fraction_leaf",
-        "max_features",
-        "max_leaf_nodes",
-        "random_state",
-        "min_impurity_decrease",
-        "class_weight",
-        "ccp_alpha",
-        "max_features_",
-    ],
+    ignores: forest::TREE_IGNORES,
     lift,
 };
 

@@ -1,8 +1,8 @@
 //! What the gradient-boosted regressor and classifier have in common.
 
-use flock_ir_spec::{Diagnostic, NodeId};
+use flock_ir_spec::{Diagnostic, NodeId, Op};
 
-use crate::columns::Columns;
+use crate::columns::{Columns, Facts};
 use crate::estimators;
 use crate::forest;
 use crate::lift::{Lift, Lifter, public_name};
@@ -44,9 +44,22 @@ pub(crate) const IGNORES: &[&str] = &[
     "n_estimators_",
 ];
 
-/// The scores: `base` plus each stage's leaves times the learning rate, in the order of the stages.
-pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns, base: Vec<f64>) -> Result<NodeId, Diagnostic> {
+/// What the scores start from.
+pub(crate) enum Start {
+    /// The same on every row.
+    Constant(Vec<f64>),
+    /// What another estimator gives for the row.
+    Rows(NodeId),
+}
+
+/// The scores: the start plus each stage's leaves times the learning rate, in the order of the stages. A start that is
+/// not the same on every row is added last, which may differ in the last bit.
+pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns, start: Start) -> Result<NodeId, Diagnostic> {
     cx.refuse_beyond_f32(input, false, view)?;
+    let (base, rows) = match start {
+        Start::Constant(base) => (base, None),
+        Start::Rows(node) => (vec![0.0; cx.width(node)], Some(node)),
+    };
     let rate = view.attr("learning_rate")?.f64()?;
     let outputs = base.len();
     let list = view.attr("estimators_")?;
@@ -66,7 +79,11 @@ pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns, base: Vec<f64
         trees.add(&tree, Some((i % outputs) as u32), |values, out| out.push(rate * values[0]))?;
     }
     let ensemble = trees.finish(view)?;
-    forest::score(cx, view, input, ensemble)
+    let scores = forest::score(cx, view, input, ensemble)?;
+    match rows {
+        Some(rows) => cx.op(Op::Add, &[rows, scores]),
+        None => Ok(scores),
+    }
 }
 
 fn member(tree: &View<'_>) -> Result<&'static Lifter, Diagnostic> {
@@ -76,10 +93,19 @@ fn member(tree: &View<'_>) -> Result<&'static Lifter, Diagnostic> {
 }
 
 /// The estimator that the scores start from, where it is one that answers the same on every row.
-pub(crate) fn dummy<'v, 'a>(init: &'v View<'a>, class: &str) -> Result<&'v View<'a>, Diagnostic> {
+pub(crate) fn dummy<'v, 'a>(init: &'v View<'a>, class: &str) -> Result<Option<&'v View<'a>>, Diagnostic> {
     match init.class().map(|c| public_name(&c)) {
-        Some(found) if found == class => Version::of(init).map(|_| init),
-        Some(found) => Err(init.unsupported(format!("`{found}` as the estimator to start from is not supported"))),
+        Some(found) if found == class => Version::of(init).map(|_| Some(init)),
+        Some(_) => Ok(None),
         None => Err(init.expected("an estimator to start from")),
     }
+}
+
+/// The columns as the estimator to start from gets them: rounded to float32, none missing.
+pub(crate) fn columns(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Result<Columns, Diagnostic> {
+    cx.refuse_beyond_f32(input, false, view)?;
+    let x = cx.numbers(input, view)?;
+    let x = cx.rounded_to_f32(x)?;
+    let facts = Facts { nan: false, big: false, overflow: false, single: true };
+    Ok(Columns::node(x, input.width(), facts, None))
 }

@@ -71,6 +71,21 @@ pub(crate) fn members<'a>(cx: &mut Lift, view: &View<'a>, class: &'static Lifter
     Ok(trees)
 }
 
+/// Whether members are all trees, of classes that end in that word, and of one target.
+pub(crate) fn are_trees(members: &[View<'_>], word: &str) -> bool {
+    let one_target = |m: &View<'_>| m.get("n_outputs_").and_then(|n| n.size().ok()) == Some(1);
+    members.iter().all(|m| lifter_of(m).is_ok_and(|l| l.class.ends_with(word)) && one_target(m))
+}
+
+/// The closed door for members that are trees: the first fault stands for all.
+pub(crate) fn open_trees(cx: &mut Lift, members: &[View<'_>]) {
+    for member in members {
+        if !lifter_of(member).is_ok_and(|l| cx.open(member, l)) {
+            break;
+        }
+    }
+}
+
 /// The leaf values of an ensemble of these trees, added up, one column per value.
 fn summed(
     cx: &mut Lift,
@@ -97,7 +112,7 @@ pub(crate) fn score(cx: &mut Lift, view: &View<'_>, input: &Columns, ensemble: T
 }
 
 /// The number of values of a leaf, the same in all trees.
-fn expect_leaves(trees: &[View<'_>], outputs: usize, classes: usize) -> Res<()> {
+pub(crate) fn expect_leaves(trees: &[View<'_>], outputs: usize, classes: usize) -> Res<()> {
     for tree in trees {
         let values = tree.attr("tree_")?.attr("values")?;
         if values.shape()?.get(1..) != Some(&[outputs, classes]) {

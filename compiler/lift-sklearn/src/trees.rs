@@ -265,7 +265,8 @@ impl LeafClasses {
     }
 }
 
-fn greatest(values: &[f64]) -> usize {
+/// The first of the greatest values.
+pub fn greatest(values: &[f64]) -> usize {
     values.iter().enumerate().fold(0, |best, (i, v)| if *v > values[best] { i } else { best })
 }
 

@@ -25,6 +25,8 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 }
 
 estimators! {
+    ada_boost [family]
+    bagging [family]
     categorical_nb
     column_transformer
     decision_tree_classifier
@@ -43,6 +45,8 @@ estimators! {
     generalized_linear [family]
     gradient_boosting_classifier
     gradient_boosting_regressor
+    hist_gradient_boosting [family]
+    isolation_forest
     isotonic_regression
     kernel_ridge
     linear_classifiers [family]
@@ -57,6 +61,7 @@ estimators! {
     quadratic_discriminant_analysis
     random_forest_classifier
     random_forest_regressor
+    random_trees_embedding
     ransac_regressor
     ridge_classifier [family]
     sgd_classifier

@@ -1,9 +1,13 @@
-//! `HistGradientBoostingClassifier`: scores as in the regressor, one per class or one for two classes, and their link.
+//! `HistGradientBoostingRegressor` and `HistGradientBoostingClassifier`: a baseline plus the leaves of the trees,
+//! iteration by iteration, and the loss's link.
 //!
-//! | `_predictors` | per iteration a tree for each score |   | `classes_` | labels |
+//! | `_predictors` | per iteration one tree, or one per class; thresholds are f64 and compared with f64 |
+//! | `_baseline_prediction` | what the sums start from |
+//! | `_preprocessor`, `_bin_mapper` | the categories of categorical columns |
+//! | `loss` | `poisson` and `gamma` predict the exponential of the sum; classifiers its logistic or softmax |
 //!
-//! Two classes: the logistic of the score; more: the softmax. Until 1.4 the greater probability decides, since then the
-//! score. Source: scikit-learn `ensemble/_hist_gradient_boosting/gradient_boosting.py`.
+//! NaN goes where the node says, infinities are numbers; nothing is refused. Until 1.4 a classifier's greater probability
+//! decides, since then its score. Source: scikit-learn `ensemble/_hist_gradient_boosting/gradient_boosting.py`.
 
 use flock_ir_spec::{Diagnostic, NodeId, Op};
 
@@ -11,18 +15,38 @@ use crate::columns::Columns;
 use crate::histogram;
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted, Lifter};
-use crate::prediction::Classes;
+use crate::prediction::{Classes, Prediction};
 use crate::read::view::View;
 use crate::version::Version;
 
-pub static LIFTER: Lifter = Lifter {
-    class: "sklearn.ensemble.HistGradientBoostingClassifier",
-    reads: histogram::READS,
-    ignores: histogram::IGNORES,
-    lift,
-};
+pub static LIFTERS: &[Lifter] = &[
+    Lifter {
+        class: "sklearn.ensemble.HistGradientBoostingRegressor",
+        reads: histogram::READS,
+        ignores: histogram::IGNORES,
+        lift: regressor,
+    },
+    Lifter {
+        class: "sklearn.ensemble.HistGradientBoostingClassifier",
+        reads: histogram::READS,
+        ignores: histogram::IGNORES,
+        lift: classifier,
+    },
+];
 
-fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+    let loss = view.attr("loss")?;
+    let exponential = match loss.str() {
+        Some("squared_error" | "absolute_error" | "quantile") => false,
+        Some("poisson" | "gamma") => true,
+        _ => return Err(loss.unsupported("a loss that is not known, and so is its link")),
+    };
+    let raw = histogram::raw(cx, view, &input)?;
+    let prediction = if exponential { cx.op(Op::Exp, &[raw])? } else { raw };
+    Ok(Lifted::Prediction(Prediction::Numbers(prediction)))
+}
+
+fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let loss = view.attr("loss")?;
     // The latter three are older names of the first.
     if !matches!(loss.str(), Some("log_loss" | "auto" | "binary_crossentropy" | "categorical_crossentropy")) {

@@ -1,6 +1,8 @@
 //! What the gradient-boosted regressor and classifier over histograms have in common.
 //! Source: scikit-learn `ensemble/_hist_gradient_boosting/{gradient_boosting,predictor,binning}.py`, `_predictor.pyx`.
 
+use std::collections::HashMap;
+
 use flock_ir_spec::{Diagnostic, NodeId, Op, Test};
 
 use crate::columns::Columns;
@@ -35,9 +37,10 @@ pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Res<NodeId
     if !encoded {
         x = with_codes(cx, x, &known, &mut place)?;
     }
+    let columns = Numbering { place, known, encoded };
     let base = view.attr("_baseline_prediction")?.f64s()?;
     let outputs = base.len();
-    let missing = missing || known.iter().any(Option::is_some);
+    let missing = missing || columns.known.iter().any(Option::is_some);
     let mut trees = Trees::new(cx.width(x), base, missing).of_doubles();
     let iterations = view.attr("_predictors")?;
     for iteration in iterations.items()? {
@@ -46,13 +49,26 @@ pub(crate) fn raw(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Res<NodeId
             return Err(iteration.expected(&format!("{outputs} trees")));
         }
         for (k, predictor) in predictors.iter().enumerate() {
-            add(&mut trees, predictor, k as u32, &known, &place)?;
+            add(&mut trees, predictor, k as u32, &columns)?;
         }
     }
     let ensemble = trees.finish(view)?;
     let ensemble = cx.b.constant(ensemble);
     cx.op(Op::Trees, &[x, ensemble])
 }
+
+/// What the trees' numbers of columns mean.
+struct Numbering {
+    /// Per number the column of the frame.
+    place: Vec<usize>,
+    /// Per number its categories, where it has some.
+    known: Vec<Option<Categories>>,
+    /// Whether a value that is no category is NaN already.
+    encoded: bool,
+}
+
+/// Numbers below 256: number k is bit k mod 32 of word k / 32.
+type Categories = [u32; 8];
 
 /// The columns in the order in which the trees number them, and whether categories are positions already. Since 1.4 a
 /// `ColumnTransformer` puts the categorical columns first, as positions; what is no category is NaN.
@@ -87,7 +103,7 @@ fn preprocessed(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Res<(Columns
 }
 
 /// The categories of each column that is categorical, as a set of bytes.
-fn known_categories(view: &View<'_>, columns: usize) -> Res<Vec<Option<[u32; 8]>>> {
+fn known_categories(view: &View<'_>, columns: usize) -> Res<Vec<Option<Categories>>> {
     let mapper = view.attr("_bin_mapper")?;
     let (categorical, values) = (mapper.attr("is_categorical_")?.sizes()?, mapper.attr("bin_thresholds_")?);
     let lists = values.items()?;
@@ -98,7 +114,7 @@ fn known_categories(view: &View<'_>, columns: usize) -> Res<Vec<Option<[u32; 8]>
         if *is == 0 {
             return Ok(None);
         }
-        let mut set = [0u32; 8];
+        let mut set = Categories::default();
         for value in list.f64s()? {
             if !(0.0..256.0).contains(&value) {
                 return Err(list.expected("categories below 256"));
@@ -112,7 +128,7 @@ fn known_categories(view: &View<'_>, columns: usize) -> Res<Vec<Option<[u32; 8]>
 
 /// Before 1.4 a category is the data's own number, as a C cast makes a byte of it on x86-64: towards zero, then what is
 /// left of 32 bits, then of 8. Numbers below zero count as missing. `place` says where the trees find each column.
-fn with_codes(cx: &mut Lift, x: NodeId, known: &[Option<[u32; 8]>], place: &mut [usize]) -> Res<NodeId> {
+fn with_codes(cx: &mut Lift, x: NodeId, known: &[Option<Categories>], place: &mut [usize]) -> Res<NodeId> {
     let categorical: Vec<usize> = (0..known.len()).filter(|k| known[*k].is_some()).collect();
     if categorical.is_empty() {
         return Ok(x);
@@ -173,13 +189,7 @@ fn bytes<const N: usize>(node: &[u8], at: usize) -> [u8; N] {
 }
 
 /// Adds the tree of a `TreePredictor`.
-fn add(
-    trees: &mut Trees,
-    predictor: &View<'_>,
-    target: u32,
-    known: &[Option<[u32; 8]>],
-    place: &[usize],
-) -> Res<()> {
+fn add(trees: &mut Trees, predictor: &View<'_>, target: u32, columns: &Numbering) -> Res<()> {
     let nodes_view = predictor.attr("nodes")?;
     let records = nodes_view.records()?;
     let fields = Fields::of(&records, true).or_else(|_| Fields::of(&records, false))?;
@@ -188,28 +198,44 @@ fn add(
     if n == 0 {
         return Err(nodes_view.expected("nodes"));
     }
+    let u32_at = |i: usize, at: usize| u32::from_le_bytes(bytes(node(i), at)) as usize;
+    let feature = |i: usize| match fields.wide {
+        true => usize::try_from(i64::from_le_bytes(bytes(node(i), fields.feature))).ok(),
+        false => Some(u32_at(i, fields.feature)),
+    };
+    let is_leaf = |i: usize| node(i)[fields.leaf] != 0;
+    let missing_left = |i: usize| node(i)[fields.missing_left] != 0;
+    // The sets that nodes split categories by, each node's own.
+    let mut sets = HashMap::new();
+    let bitsets = predictor.attr("raw_left_cat_bitsets")?;
+    for i in (0..n).filter(|i| !is_leaf(*i) && node(*i)[fields.categorical] != 0) {
+        let known = feature(i).and_then(|f| columns.known.get(f)).copied().flatten();
+        let known = known.ok_or_else(|| nodes_view.unsupported(format!("node {i} splits a column without categories")))?;
+        let left = bitset(&bitsets, u32_at(i, fields.bitset))?;
+        // What is no category goes where NaN goes.
+        let unknown_left = missing_left(i) && !columns.encoded;
+        let left: Vec<u32> = left.iter().zip(known).map(|(l, k)| if unknown_left { l | !k } else { *l }).collect();
+        sets.insert(i, trees.set(&left, &nodes_view)?);
+    }
     let branch = |i: usize| {
-        let node = node(i);
-        if node[fields.leaf] != 0 {
-            return None;
-        }
-        let u32_at = |at: usize| u32::from_le_bytes(bytes(node, at)) as usize;
-        let feature = match fields.wide {
-            true => usize::try_from(i64::from_le_bytes(bytes(node, fields.feature))).ok(),
-            false => Some(u32_at(fields.feature)),
-        };
-        Some(Branch {
-            feature: feature.and_then(|f| place.get(f).copied()),
-            test: Test::Le,
-            threshold: f64::from_le_bytes(bytes(node, fields.threshold)),
-            missing_left: node[fields.missing_left] != 0,
-            left: Some(u32_at(fields.left)),
-            right: Some(u32_at(fields.right)),
+        let set = sets.get(&i).copied();
+        let threshold = || f64::from_le_bytes(bytes(node(i), fields.threshold));
+        (!is_leaf(i)).then(|| Branch {
+            feature: feature(i).and_then(|f| columns.place.get(f).copied()),
+            test: if set.is_some() { Test::In } else { Test::Le },
+            threshold: set.map_or_else(threshold, f64::from),
+            missing_left: missing_left(i),
+            left: Some(u32_at(i, fields.left)),
+            right: Some(u32_at(i, fields.right)),
         })
     };
-    if let Some(i) = (0..n).find(|i| node(*i)[fields.leaf] == 0 && node(*i)[fields.categorical] != 0) {
-        let _ = (known, fields.bitset);
-        return Err(nodes_view.unsupported(format!("node {i} splits categories")));
-    }
     trees.grow(n, Some(target), &nodes_view, branch, |i, out| out.push(f64::from_le_bytes(bytes(node(i), fields.value))))
+}
+
+/// A row of the table of sets.
+fn bitset(bitsets: &View<'_>, row: usize) -> Res<Categories> {
+    let words = bitsets.sizes()?;
+    let words = row.checked_mul(8).and_then(|start| words.get(start..start + 8));
+    let words = words.ok_or_else(|| bitsets.expected(&format!("a set {row} of 8 words")))?;
+    Ok(std::array::from_fn(|i| words[i] as u32))
 }

@@ -84,6 +84,11 @@ impl Trees {
         self
     }
 
+    /// A set that nodes may split by, as words of 32 bits: what a branch of [`Test::In`] has for a threshold.
+    pub fn set(&mut self, words: &[u32], place: &View<'_>) -> Result<u32, Diagnostic> {
+        self.ensemble.sets.add_bits(words).ok_or_else(|| place.unsupported("too many sets of categories"))
+    }
+
     /// Adds the tree of an estimator's `tree_`. `leaf` gets the values of a leaf (outputs × classes) and appends those
     /// that the ensemble adds: one for a target, one per output without.
     pub fn add(

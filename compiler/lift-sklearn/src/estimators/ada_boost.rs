@@ -7,14 +7,14 @@
 //! The regressor gives the weighted median. NaN and infinities are refused.
 //! Source: scikit-learn `ensemble/_weight_boosting.py`.
 
-use flock_ir_spec::{Diagnostic, NodeId, Op};
+use flock_ir_spec::{Attr, Diagnostic, Frame, NodeId, Op};
 
 use crate::columns::Columns;
 use crate::forest;
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::members;
-use crate::prediction::Classes;
+use crate::prediction::{Classes, Prediction};
 use crate::read::view::View;
 use crate::trees::{LeafClasses, Trees, greatest, pairwise_sum};
 use crate::version::Version;
@@ -31,6 +31,12 @@ pub static LIFTERS: &[Lifter] = &[
         ignores: IGNORES,
         lift: classifier,
     },
+    Lifter {
+        class: "sklearn.ensemble.AdaBoostRegressor",
+        reads: &["estimators_", "estimator_weights_"],
+        ignores: IGNORES,
+        lift: regressor,
+    },
 ];
 
 type Res<T> = Result<T, Diagnostic>;
@@ -46,6 +52,9 @@ enum Votes {
 fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let labels = Labels::of(&view.attr("classes_")?)?;
     let n = labels.len();
+    if n == 0 {
+        return Err(view.attr("classes_")?.expected("labels"));
+    }
     cx.refuse_non_finite(&input, view)?;
     let version = Version::of(view)?;
     let real = view.get("algorithm").and_then(|a| a.str()) == Some("SAMME.R");
@@ -53,15 +62,12 @@ fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         return Err(view.unsupported("one class, with which this version of the library divides by zero"));
     }
     let members = members::list(view, "estimators_")?;
-    let weights = view.attr("estimator_weights_")?.f64s()?;
+    let weights = weights(view, members.len())?;
     let others = |weight: f64| if version < Version(1, 3) { 0.0 } else { -1.0 / (n as f64 - 1.0) * weight };
     let votes = |m: usize| match real {
         true => Votes::Probabilities,
         false => Votes::Label { weight: weights[m], other: others(weights[m]) },
     };
-    if weights.len() < members.len() || n == 0 {
-        return Err(view.attr("estimator_weights_")?.expected(&format!("{} weights", members.len())));
-    }
     // With one class members are not asked since 1.7; before, they refuse rows.
     let members = if n == 1 && version >= Version(1, 7) { Vec::new() } else { members };
     let sum = match forest::are_trees(&members, "TreeClassifier") {
@@ -167,4 +173,61 @@ fn of_members(
         });
     }
     cx.added(&all, view)
+}
+
+/// A weight for each member; those of members that a fit that ended early never had stand behind.
+fn weights(view: &View<'_>, members: usize) -> Res<Vec<f64>> {
+    let weights = view.attr("estimator_weights_")?;
+    let values = weights.f64s()?;
+    if values.len() < members { Err(weights.expected(&format!("{members} weights"))) } else { Ok(values) }
+}
+
+fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
+    cx.refuse_non_finite(&input, view)?;
+    let members = members::list(view, "estimators_")?;
+    let mut weights = weights(view, members.len())?;
+    weights.truncate(members.len());
+    let predictions = if forest::are_trees(&members, "TreeRegressor") {
+        cx.refuse_beyond_f32(&input, false, view)?;
+        forest::open_trees(cx, &members);
+        forest::expect_leaves(&members, 1, 1)?;
+        let mut trees = Trees::new(input.width(), vec![0.0; members.len()], false);
+        for (m, tree) in members.iter().enumerate() {
+            trees.add(&tree.attr("tree_")?, Some(m as u32), |values, out| out.extend(values))?;
+        }
+        let ensemble = trees.finish(view)?;
+        forest::score(cx, view, &input, ensemble)?
+    } else {
+        let mut all = Vec::with_capacity(members.len());
+        for (m, member) in members.iter().enumerate() {
+            all.push(cx.regressor(&m.to_string(), member, &input)?);
+        }
+        cx.side_by_side(&all)?
+    };
+    if cx.width(predictions) != members.len() {
+        return Err(view.attr("estimators_")?.expected("regressors of one target"));
+    }
+    Ok(Lifted::Prediction(Prediction::Numbers(weighted_median(cx, predictions, weights)?)))
+}
+
+/// The first of the predictions in ascending order with which the weights so far are half of all or more.
+fn weighted_median(cx: &mut Lift, predictions: NodeId, weights: Vec<f64>) -> Res<NodeId> {
+    let n = weights.len();
+    let order = cx.op_with(Op::Order, Attr::Range { start: 0, len: n as u32 }, &[predictions])?;
+    let weights = cx.row_f64(weights);
+    let weights = cx.op(Op::Gather, &[weights, order])?;
+    let weights = cx.or_else(weights, Frame::row_f64([0.0]))?;
+    let mut sums = vec![cx.pick(weights, &[0])?];
+    for k in 1..n {
+        let next = cx.pick(weights, &[k])?;
+        sums.push(cx.op(Op::Add, &[sums[k - 1], next])?);
+    }
+    let half = cx.with_row(Op::Mul, sums[n - 1], vec![0.5])?;
+    let sums = cx.side_by_side(&sums)?;
+    let enough = cx.op(Op::Ge, &[sums, half])?;
+    let enough = cx.as_f64(enough)?;
+    let rank = cx.op(Op::ArgMax, &[enough])?;
+    let member = cx.op(Op::Gather, &[order, rank])?;
+    let median = cx.op(Op::Gather, &[predictions, member])?;
+    cx.or_else(median, Frame::row_f64([f64::NAN]))
 }

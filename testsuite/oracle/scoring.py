@@ -59,15 +59,30 @@ def _list(array) -> list:
 
 
 def _classes(model, labels, probabilities) -> dict[str, list]:
-    """A classifier with probabilities; several targets give a list of arrays."""
+    """A classifier with probabilities; several targets give a list of arrays, or a table of those of the second class."""
+    if np.ndim(labels) == 2 and not isinstance(probabilities, list):
+        probabilities = [np.stack([1 - column, column], axis=1) for column in np.asarray(probabilities).T]
+        return _targets(labels, probabilities, _classes_of_targets(model, labels.shape[1]))
     if not isinstance(probabilities, list):
         columns = {"prediction": _list(labels)}
         return columns | _per_label("probability", model.classes_, probabilities)
+    return _targets(labels, probabilities, model.classes_)
+
+
+def _targets(labels, probabilities: list, classes) -> dict[str, list]:
     columns = {}
     for target, array in enumerate(probabilities):
         columns[f"prediction_{target}"] = _list(labels[:, target])
-        columns |= _per_label(f"probability_{target}", model.classes_[target], array)
+        columns |= _per_label(f"probability_{target}", classes[target], array)
     return columns
+
+
+def _classes_of_targets(model, targets: int) -> list:
+    """The classes of each target: 0 and 1 of an indicator matrix; a chain lists them in its own order."""
+    if not isinstance(model.classes_, list):
+        return [[0, 1]] * targets
+    order = list(getattr(_last_step(model), "order_", range(targets)))
+    return [model.classes_[order.index(target)] for target in range(targets)]
 
 
 def _per_label(prefix: str, labels, array) -> dict[str, list]:

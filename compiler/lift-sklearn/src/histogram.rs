@@ -19,12 +19,41 @@ pub(crate) const READS: &[&str] =
 
 /// Parameters and attributes of both that no prediction depends on.
 pub(crate) const IGNORES: &[&str] = &[
-    "quantile", "learning_rate", "max_iter", "max_leaf_nodes", "max_depth", "min_samples_leaf", "l2_regularization",
-    "max_features", "max_bins", "monotonic_cst", "interaction_cst", "categorical_features", "warm_start",
-    "early_stopping", "scoring", "validation_fraction", "n_iter_no_change", "tol", "verbose", "random_state",
-    "class_weight", "is_categorical_", "_is_categorical_remapped", "_label_encoder", "_loss", "_n_features",
-    "_random_seed", "_scorer", "_use_validation_data", "_feature_subsample_rng", "_fitted_with_sw",
-    "do_early_stopping_", "n_trees_per_iteration_", "train_score_", "validation_score_",
+    "quantile",
+    "learning_rate",
+    "max_iter",
+    "max_leaf_nodes",
+    "max_depth",
+    "min_samples_leaf",
+    "l2_regularization",
+    "max_features",
+    "max_bins",
+    "monotonic_cst",
+    "interaction_cst",
+    "categorical_features",
+    "warm_start",
+    "early_stopping",
+    "scoring",
+    "validation_fraction",
+    "n_iter_no_change",
+    "tol",
+    "verbose",
+    "random_state",
+    "class_weight",
+    "is_categorical_",
+    "_is_categorical_remapped",
+    "_label_encoder",
+    "_loss",
+    "_n_features",
+    "_random_seed",
+    "_scorer",
+    "_use_validation_data",
+    "_feature_subsample_rng",
+    "_fitted_with_sw",
+    "do_early_stopping_",
+    "n_trees_per_iteration_",
+    "train_score_",
+    "validation_score_",
 ];
 
 /// The scores: the baseline plus each iteration's leaves, one column per class or one.
@@ -210,7 +239,8 @@ fn add(trees: &mut Trees, predictor: &View<'_>, target: u32, columns: &Numbering
     let bitsets = predictor.attr("raw_left_cat_bitsets")?;
     for i in (0..n).filter(|i| !is_leaf(*i) && node(*i)[fields.categorical] != 0) {
         let known = feature(i).and_then(|f| columns.known.get(f)).copied().flatten();
-        let known = known.ok_or_else(|| nodes_view.unsupported(format!("node {i} splits a column without categories")))?;
+        let known =
+            known.ok_or_else(|| nodes_view.unsupported(format!("node {i} splits a column without categories")))?;
         let left = bitset(&bitsets, u32_at(i, fields.bitset))?;
         // What is no category goes where NaN goes.
         let unknown_left = missing_left(i) && !columns.encoded;
@@ -229,7 +259,8 @@ fn add(trees: &mut Trees, predictor: &View<'_>, target: u32, columns: &Numbering
             right: Some(u32_at(i, fields.right)),
         })
     };
-    trees.grow(n, Some(target), &nodes_view, branch, |i, out| out.push(f64::from_le_bytes(bytes(node(i), fields.value))))
+    trees
+        .grow(n, Some(target), &nodes_view, branch, |i, out| out.push(f64::from_le_bytes(bytes(node(i), fields.value))))
 }
 
 /// A row of the table of sets.

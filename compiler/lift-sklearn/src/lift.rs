@@ -168,19 +168,27 @@ fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
 /// More columns than a table has in any database.
 const MAX_INPUTS: usize = 100_000;
 
-/// The estimator that saw the input: a pipeline asks its first step, a union its first transformer.
+/// The estimator that saw the input: a pipeline asks its first step, a union its first transformer, an estimator around
+/// others the first of them.
 fn first_fitted(mut view: View<'_>) -> View<'_> {
     for _ in 0..MAX_DEPTH {
         if view.get("n_features_in_").is_some() {
             break;
         }
-        let list = view.get("steps").or_else(|| view.get("transformer_list"));
-        let Some(items) = list.and_then(|l| l.items().ok()) else { break };
-        let estimators = items.iter().filter_map(|i| i.items().ok()?.into_iter().nth(1));
-        let Some(first) = estimators.into_iter().find(|e| e.class().is_some()) else { break };
+        let Some(first) = first_part(&view) else { break };
         view = first.at(view.path());
     }
     view
+}
+
+fn first_part<'a>(view: &View<'a>) -> Option<View<'a>> {
+    let fitted = |v: &View<'a>| v.class().is_some();
+    if let Some(list) = view.get("steps").or_else(|| view.get("transformer_list")) {
+        return list.items().ok()?.iter().filter_map(|i| i.items().ok()?.into_iter().nth(1)).find(fitted);
+    }
+    let own = ["best_estimator_", "estimator_", "base_estimator_", "regressor_", "estimator"];
+    let lists = ["estimators_", "calibrated_classifiers_"].iter().filter_map(|name| view.get(name)?.items().ok());
+    lists.flatten().find(fitted).or_else(|| own.iter().filter_map(|name| view.get(name)).find(fitted))
 }
 
 /// Parameters in the order of the input's columns; those that are not read are gone.
@@ -306,7 +314,10 @@ impl Lift {
     /// Gives whether it is so.
     pub fn open(&mut self, view: &View<'_>, lifter: &Lifter) -> bool {
         let before = self.faults.len();
-        if let Err(fault) = Version::of(view) {
+        // Other libraries do not say which scikit-learn they were used with.
+        if lifter.class.starts_with("sklearn.")
+            && let Err(fault) = Version::of(view)
+        {
             self.report(fault);
         }
         match view.state() {

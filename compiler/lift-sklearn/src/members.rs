@@ -4,7 +4,7 @@ use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
 
 use crate::columns::Columns;
 use crate::labels::Labels;
-use crate::lift::{Lift, Lifted};
+use crate::lift::{Lift, Lifted, public_name};
 use crate::prediction::{Classes, Prediction};
 use crate::read::view::View;
 
@@ -29,6 +29,9 @@ impl Classes {
         scores.ok_or_else(|| place.unsupported(format!("{} has no `decision_function`", place.kind())))
     }
 }
+
+/// What stands for a member that met one class only.
+const CONSTANT: &str = "sklearn.multiclass._ConstantPredictor";
 
 /// One column that says how much a member of two classes is for the second one, and the value above which it says so
 /// (`_predict_binary` and `_threshold_for_binary_predict` of scikit-learn's `multiclass.py`).
@@ -70,6 +73,9 @@ impl Lift {
 
     /// Lifts a member that tells one class from another.
     pub(crate) fn confidence(&mut self, name: &str, view: &View<'_>, input: &Columns) -> Res<Confidence> {
+        if view.class().is_some_and(|c| public_name(&c) == CONSTANT) {
+            return self.constant_confidence(view);
+        }
         let classes = match self.member(name, view, input)? {
             Prediction::Classes(mut targets) if targets.len() == 1 => targets.remove(0),
             Prediction::Numbers(score) if self.width(score) == 1 => {
@@ -92,6 +98,12 @@ impl Lift {
         let predicted = self.op(Op::Eq, &[classes.label, second])?;
         let predicted = self.as_f64(predicted)?;
         Ok(Confidence { score, threshold, predicted, probability, decides: classes.decision.is_some() })
+    }
+
+    /// A member that met one class only and says so on every row. It has a decision function, and is no classifier.
+    fn constant_confidence(&mut self, view: &View<'_>) -> Res<Confidence> {
+        let score = self.row_f64(view.attr("y_")?.f64s_of(1)?);
+        Ok(Confidence { score, threshold: 0.5, predicted: score, probability: Some(score), decides: true })
     }
 
     /// Truth values and integers as f64.
@@ -130,16 +142,17 @@ impl Lift {
     /// The same classes under the labels that a label encoder took from them: class i becomes label i.
     pub fn decoded(&mut self, classes: Classes, labels: Labels, place: &View<'_>) -> Res<Classes> {
         if classes.labels.len() != labels.len() {
-            let message = format!("a classifier of {} classes where {} are expected", classes.labels.len(), labels.len());
+            let message =
+                format!("a classifier of {} classes where {} are expected", classes.labels.len(), labels.len());
             return Err(place.unsupported(message));
         }
-        let position = self.label_position_of_codes(&classes, place)?;
+        let position = self.codes_of(&classes, place)?;
         let label = self.label_at(&labels, position)?;
         Ok(Classes { labels, label, ..classes })
     }
 
     /// The label of a classifier that was fitted on 0 … n − 1.
-    pub fn label_position_of_codes(&mut self, classes: &Classes, place: &View<'_>) -> Res<NodeId> {
+    pub fn codes_of(&mut self, classes: &Classes, place: &View<'_>) -> Res<NodeId> {
         if self.frame_type(classes.label).dtype != DType::I64 {
             return Err(place.expected("classes that are numbered"));
         }
@@ -182,7 +195,7 @@ impl Lift {
         self.with_row(Op::Div, sum, vec![crate::trees::pairwise_sum(weights)])
     }
 
-    /// A constant row of one per row of the data. A model may answer without looking at its columns.
+    /// A constant row of numbers.
     pub fn row_f64(&mut self, values: impl Into<Vec<f64>>) -> NodeId {
         self.b.constant(Frame::row_f64(values))
     }

@@ -93,7 +93,7 @@ fn of_members(
                 cx.spread(p, &own.unwrap_or_else(|_| (0..n).collect()), n)?
             }
             None => {
-                let position = cx.label_position_of_codes(&classes, member)?;
+                let position = cx.codes_of(&classes, member)?;
                 let own = cx.is_position(position, n)?;
                 cx.as_f64(own)?
             }

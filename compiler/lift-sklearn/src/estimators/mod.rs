@@ -27,7 +27,9 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 estimators! {
     ada_boost [family]
     bagging [family]
+    calibrated_classifier_cv
     categorical_nb
+    chains [family]
     column_transformer
     decision_tree_classifier
     decision_tree_regressor
@@ -54,10 +56,12 @@ estimators! {
     linear_regressors [family]
     logistic_regression [family]
     min_max_scaler
+    multi_output [family]
+    multiclass [family]
     one_hot_encoder
     ordinal_encoder
     partial_least_squares [family]
-    pipeline
+    pipeline [family]
     quadratic_discriminant_analysis
     random_forest_classifier
     random_forest_regressor
@@ -67,9 +71,14 @@ estimators! {
     sgd_classifier
     sgd_one_class_svm
     simple_imputer
+    stacking [family]
     standard_scaler
     support_vector_classifiers [family]
     support_vector_machines [family]
+    threshold_classifiers [family]
+    transformed_target_regressor
+    voting [family]
+    wrappers [family]
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are

@@ -1,5 +1,6 @@
-//! `Pipeline`: one step after the other; the last one may predict.
-//! Source: scikit-learn `pipeline.py`.
+//! `Pipeline`: one step after the other; the last one may predict. imbalanced-learn's has samplers besides, which change
+//! what is fitted and nothing of what is predicted.
+//! Source: scikit-learn `pipeline.py`; imbalanced-learn `pipeline.py`, `Pipeline._iter`.
 
 use flock_ir_spec::Diagnostic;
 
@@ -7,16 +8,17 @@ use crate::columns::Columns;
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::read::view::View;
 
-pub static LIFTER: Lifter = Lifter {
-    class: "sklearn.pipeline.Pipeline",
-    reads: &["steps"],
-    // `transform_input` transforms what `fit` gets beside X.
-    ignores: &["memory", "verbose", "transform_input"],
-    lift,
-};
+// `transform_input` transforms what `fit` gets beside X.
+const IGNORES: &[&str] = &["memory", "verbose", "transform_input"];
+
+pub static LIFTERS: &[Lifter] = &[
+    Lifter { class: "sklearn.pipeline.Pipeline", reads: &["steps"], ignores: IGNORES, lift },
+    Lifter { class: "imblearn.pipeline.Pipeline", reads: &["steps"], ignores: IGNORES, lift },
+];
 
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
-    let steps = named_steps(&view.attr("steps")?)?;
+    let mut steps = named_steps(&view.attr("steps")?)?;
+    steps.retain(|(_, step)| !samples(step));
     let mut columns = input;
     for (i, (name, step)) in steps.iter().enumerate() {
         if step.is_none() || step.str() == Some("passthrough") {
@@ -29,6 +31,12 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
         columns = cx.transformer(name, step, columns, next.unwrap_or(0));
     }
     Ok(Lifted::Columns(columns))
+}
+
+/// Whether a step makes other rows of those that are fitted.
+fn samples(step: &View<'_>) -> bool {
+    let modules = ["imblearn.over_sampling.", "imblearn.under_sampling.", "imblearn.combine.", "imblearn.base.FunctionSampler"];
+    step.class().is_some_and(|class| modules.iter().any(|m| class.starts_with(m)))
 }
 
 /// `[(name, estimator), …]`, each estimator under the path `steps.<name>`.

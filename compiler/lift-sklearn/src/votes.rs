@@ -17,7 +17,7 @@ pub(crate) fn count(cx: &mut Lift, first: NodeId, classes: usize) -> Res<NodeId>
 }
 
 /// For each class the sum over its pairs, in their order: of `first` where it is the first of the pair, else of `second`.
-fn sums_per_class(cx: &mut Lift, first: NodeId, second: NodeId, classes: usize) -> Res<NodeId> {
+pub(crate) fn sums_per_class(cx: &mut Lift, first: NodeId, second: NodeId, classes: usize) -> Res<NodeId> {
     let both = cx.side_by_side(&[first, second])?;
     let n = classes * (classes - 1) / 2;
     let pairs: Vec<(usize, usize)> = (0..classes).flat_map(|i| (i + 1..classes).map(move |j| (i, j))).collect();
@@ -38,6 +38,11 @@ fn sums_per_class(cx: &mut Lift, first: NodeId, second: NodeId, classes: usize) 
 /// Votes, and less than half a vote by the sum of the confidences in the second of each pair.
 pub(crate) fn one_versus_rest(cx: &mut Lift, first: NodeId, confidences: NodeId, classes: usize) -> Res<NodeId> {
     let votes = count(cx, first, classes)?;
+    with_confidences(cx, votes, confidences, classes)
+}
+
+/// The same with the votes counted.
+pub(crate) fn with_confidences(cx: &mut Lift, votes: NodeId, confidences: NodeId, classes: usize) -> Res<NodeId> {
     let minus = cx.op(Op::Neg, &[confidences])?;
     let sums = sums_per_class(cx, minus, confidences, classes)?;
     let size = cx.op(Op::Abs, &[sums])?;

@@ -9,7 +9,6 @@
 
 use flock_ir_spec::{Data, Diagnostic, Frame, NodeId, Op};
 
-use super::support_vector_classifiers::sums_per_class;
 use crate::columns::Columns;
 use crate::labels::Labels;
 use crate::lift::{Lift, Lifted, Lifter};
@@ -17,6 +16,7 @@ use crate::members::{self, Confidence};
 use crate::prediction::{Classes, Prediction};
 use crate::read::view::View;
 use crate::version::Version;
+use crate::votes;
 
 pub static LIFTERS: &[Lifter] = &[
     Lifter {
@@ -147,20 +147,14 @@ fn one_versus_one(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted>
     }
     let all = scores(cx, &members)?;
     let predicted = cx.side_by_side(&members.iter().map(|m| m.predicted).collect::<Vec<_>>())?;
-    let mut votes = Vec::new();
+    let mut own = Vec::new();
     for value in [0.0, 1.0] {
-        let own = cx.with_row(Op::Eq, predicted, vec![value])?;
-        votes.push(cx.as_f64(own)?);
+        let this = cx.with_row(Op::Eq, predicted, vec![value])?;
+        own.push(cx.as_f64(this)?);
     }
-    let votes = sums_per_class(cx, votes[0], votes[1], n)?;
-    // What the members are sure of, less than half a vote.
-    let minus = cx.op(Op::Neg, &[all])?;
-    let sums = sums_per_class(cx, minus, all, n)?;
-    let size = cx.op(Op::Abs, &[sums])?;
-    let size = cx.with_row(Op::Add, size, vec![1.0])?;
-    let size = cx.with_row(Op::Mul, size, vec![3.0])?;
-    let part = cx.op(Op::Div, &[sums, size])?;
-    let scores = cx.op(Op::Add, &[votes, part])?;
+    // A regressor's number is seldom one of these, and then no vote.
+    let votes = votes::sums_per_class(cx, own[0], own[1], n)?;
+    let scores = votes::with_confidences(cx, votes, all, n)?;
     let (label, scores) = match n {
         2 => {
             let score = cx.pick(scores, &[1])?;

@@ -415,6 +415,16 @@ impl Writer<'_, '_, '_> {
             literal::float(out, self.dialect, value, Typed::No);
         };
         let runs = self.e.trees.sets.runs(set);
+        if runs.is_empty() {
+            // Boosting over histograms parts NaN from all categories by a set without members.
+            if inside {
+                out.push_str("0 = 1");
+            } else {
+                x(out);
+                out.push_str(" IS NOT NULL");
+            }
+            return;
+        }
         let (long, short): (Vec<[u32; 2]>, Vec<[u32; 2]>) =
             runs.iter().partition(|[first, last]| !rounded && last - first > LONG_RUN);
         let members = || short.iter().flat_map(|[first, last]| *first..=*last).map(f64::from);

@@ -187,7 +187,8 @@ fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let members = members::list(view, "estimators_")?;
     let mut weights = weights(view, members.len())?;
     weights.truncate(members.len());
-    let predictions = if forest::are_trees(&members, "TreeRegressor") {
+    let leaves = forest::are_trees(&members, "TreeRegressor");
+    let predictions = if leaves {
         cx.refuse_beyond_f32(&input, false, view)?;
         forest::open_trees(cx, &members);
         forest::expect_leaves(&members, 1, 1)?;
@@ -207,11 +208,12 @@ fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     if cx.width(predictions) != members.len() {
         return Err(view.attr("estimators_")?.expected("regressors of one target"));
     }
-    Ok(Lifted::Prediction(Prediction::Numbers(weighted_median(cx, predictions, weights)?)))
+    Ok(Lifted::Prediction(Prediction::Numbers(weighted_median(cx, predictions, weights, leaves)?)))
 }
 
-/// The first of the predictions in ascending order with which the weights so far are half of all or more.
-fn weighted_median(cx: &mut Lift, predictions: NodeId, weights: Vec<f64>) -> Res<NodeId> {
+/// The first of the predictions in ascending order with which the weights so far are half of all or more. What
+/// trees predict is never NaN.
+fn weighted_median(cx: &mut Lift, predictions: NodeId, weights: Vec<f64>, leaves: bool) -> Res<NodeId> {
     let n = weights.len();
     let order = cx.op_with(Op::Order, Attr::Range { start: 0, len: n as u32 }, &[predictions])?;
     let weights = cx.row_f64(weights);
@@ -228,6 +230,19 @@ fn weighted_median(cx: &mut Lift, predictions: NodeId, weights: Vec<f64>) -> Res
     let enough = cx.as_f64(enough)?;
     let rank = cx.op(Op::ArgMax, &[enough])?;
     let member = cx.op(Op::Gather, &[order, rank])?;
-    let median = cx.op(Op::Gather, &[predictions, member])?;
-    cx.or_else(median, Frame::row_f64([f64::NAN]))
+    if leaves {
+        let median = cx.op(Op::Gather, &[predictions, member])?;
+        return cx.or_else(median, Frame::row_f64([0.0]));
+    }
+    // NaN, which ranks last, goes by itself: a gathered null is another thing.
+    let nan = cx.op(Op::IsNan, &[predictions])?;
+    let (none, infinity) = (cx.row_f64([f64::NAN]), cx.row_f64([f64::INFINITY]));
+    let numbers = cx.op(Op::Select, &[nan, infinity, predictions])?;
+    let median = cx.op(Op::Gather, &[numbers, member])?;
+    let median = cx.or_else(median, Frame::row_f64([0.0]))?;
+    let nan = cx.as_f64(nan)?;
+    let nan = cx.op(Op::Gather, &[nan, member])?;
+    let nan = cx.or_else(nan, Frame::row_f64([0.0]))?;
+    let nan = cx.with_row(Op::Ne, nan, vec![0.0])?;
+    cx.op(Op::Select, &[nan, none, median])
 }

@@ -4,7 +4,7 @@
 mod pickles;
 
 use flock_lift_sklearn::{Options, lift};
-use pickles::{array, bool, f64s, file, int, object, text};
+use pickles::{array, bool, dict, f64s, file, int, none, object, text, tuple};
 
 type State = Vec<(&'static str, Vec<u8>)>;
 
@@ -97,4 +97,30 @@ fn a_bessel_function_without_closed_form_is_refused() {
 fn kernels_of_ones_own_are_refused() {
     let fault = process(object("my_company.kernels", "Wavelet", vec![("scale", f64s(&[1.0]))]));
     assert_eq!(fault, "kernel_: the kernel `my_company.kernels.Wavelet` is not one of the library's");
+}
+
+#[test]
+fn a_loss_of_ones_own_has_a_link_that_python_alone_knows() {
+    let state = vec![("loss", object("my_company.losses", "Huber", vec![]))];
+    let fault =
+        refusal("sklearn.ensemble._hist_gradient_boosting.gradient_boosting", "HistGradientBoostingRegressor", state);
+    assert_eq!(fault, "loss: a loss that is not known, and so is its link");
+}
+
+#[test]
+fn a_metric_of_ones_own_keeps_its_positive_class_to_itself() {
+    let metric = global("my_company.metrics", "profit");
+    let scorer = vec![("_kwargs", dict([])), ("_score_func", metric)];
+    let state =
+        vec![("estimator_", none()), ("_curve_scorer", object("sklearn.metrics._scorer", "_CurveScorer", scorer))];
+    let fault = refusal("sklearn.model_selection._classification_threshold", "TunedThresholdClassifierCV", state);
+    let expected = "_curve_scorer._score_func: the metric `my_company.metrics.profit`, whose positive class is known to Python alone";
+    assert_eq!(fault, expected);
+}
+
+#[test]
+fn kernel_values_between_rows_are_no_columns() {
+    let state = vec![("classes_", ints(&[0, 1])), ("pairwise_indices_", tuple([ints(&[0, 1])]))];
+    let fault = refusal("sklearn.multiclass", "OneVsOneClassifier", state);
+    assert_eq!(fault, "pairwise_indices_: members over a table of kernel values between rows");
 }

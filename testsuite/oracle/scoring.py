@@ -60,9 +60,19 @@ def _list(array) -> list:
 
 def _classes(model, labels, probabilities) -> dict[str, list]:
     """A classifier with probabilities; several targets give a list of arrays."""
+    if not isinstance(probabilities, list) and np.ndim(labels) == 2:
+        # An indicator matrix: the share of the label of each column.
+        columns = {}
+        for target in range(labels.shape[1]):
+            yes = probabilities[:, target]
+            columns[f"prediction_{target}"] = _list(labels[:, target])
+            columns |= _per_label(f"probability_{target}", [0, 1], np.column_stack([1 - yes, yes]))
+        return columns
     if not isinstance(probabilities, list):
         columns = {"prediction": _list(labels)}
-        return columns | _per_label("probability", model.classes_, probabilities)
+        # A mixture has probabilities of components, which have no labels.
+        names = getattr(model, "classes_", range(probabilities.shape[1]))
+        return columns | _per_label("probability", names, probabilities)
     columns = {}
     for target, array in enumerate(probabilities):
         columns[f"prediction_{target}"] = _list(labels[:, target])

@@ -25,18 +25,21 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 }
 
 estimators! {
+    bisecting_k_means
     categorical_nb
     column_transformer
     decision_tree_classifier
     decision_tree_regressor
     discrete_nb [family]
     dummies [family]
+    elliptic_envelope
     extra_tree_classifier
     extra_tree_regressor
     extra_trees_classifier
     extra_trees_regressor
     feature_union
     function_transformer
+    gaussian_mixtures [family]
     gaussian_nb
     gaussian_process_classifier
     gaussian_process_regressor
@@ -44,17 +47,24 @@ estimators! {
     gradient_boosting_classifier
     gradient_boosting_regressor
     isotonic_regression
+    k_means [family]
+    k_neighbors [family]
     kernel_ridge
     linear_classifiers [family]
     linear_discriminant_analysis
     linear_regressors [family]
+    local_outlier_factor
     logistic_regression [family]
     min_max_scaler
+    multilayer_perceptrons [family]
+    nearest_centres [family]
+    nearest_centroid
     one_hot_encoder
     ordinal_encoder
     partial_least_squares [family]
     pipeline
     quadratic_discriminant_analysis
+    radius_neighbors [family]
     random_forest_classifier
     random_forest_regressor
     ransac_regressor

@@ -7,7 +7,7 @@
 //! A row goes right where |c|² − 2 x · c is less there. NaN and infinities are refused.
 //! Source: scikit-learn `cluster/_bisect_k_means.py`.
 
-use flock_ir_spec::{Attr, Child, DType, Diagnostic, Frame, NodeId, Op, Test, Tree, TreeEnsemble, TreeNode};
+use flock_ir_spec::{Attr, Child, DType, Diagnostic, Frame, FrameType, NodeId, Op, Test, Tree, TreeEnsemble, TreeNode};
 
 use super::k_means::closeness;
 use crate::columns::Columns;
@@ -39,7 +39,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
 
 /// The inner nodes as a tree, and the centres left and right of each.
 struct Halves {
-    /// Tests feature i, whether to go right at inner node i; leaf j is label j.
+    /// Tests feature i, whether to go right at inner node i; leaf j has label j.
     nodes: Vec<TreeNode>,
     left: Vec<f64>,
     right: Vec<f64>,
@@ -127,6 +127,8 @@ impl Halves {
             sets: Default::default(),
         };
         let ensemble = cx.b.constant(ensemble);
-        cx.op(Op::Leaves, &[features, ensemble])
+        let label = cx.op(Op::Trees, &[features, ensemble])?;
+        let label = cx.op_with(Op::Cast, Attr::Type(FrameType::new(DType::I64, 1).nullable()), &[label])?;
+        cx.or_else(label, Frame::row_i64([0]))
     }
 }

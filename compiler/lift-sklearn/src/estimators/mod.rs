@@ -50,6 +50,7 @@ estimators! {
     k_means [family]
     k_neighbors [family]
     kernel_ridge
+    label_propagations [family]
     linear_classifiers [family]
     linear_discriminant_analysis
     linear_regressors [family]
@@ -75,6 +76,7 @@ estimators! {
     standard_scaler
     support_vector_classifiers [family]
     support_vector_machines [family]
+    training_rows_alone [family]
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are

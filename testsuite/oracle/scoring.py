@@ -65,7 +65,9 @@ def _classes(model, labels, probabilities) -> dict[str, list]:
         return _targets(labels, probabilities, _classes_of_targets(model, labels.shape[1]))
     if not isinstance(probabilities, list):
         columns = {"prediction": _list(labels)}
-        return columns | _per_label("probability", model.classes_, probabilities)
+        # A mixture has probabilities of components, which have no labels.
+        names = getattr(model, "classes_", range(probabilities.shape[1]))
+        return columns | _per_label("probability", names, probabilities)
     return _targets(labels, probabilities, model.classes_)
 
 

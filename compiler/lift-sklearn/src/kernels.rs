@@ -135,7 +135,7 @@ pub(crate) fn power(cx: &mut Lift, base: NodeId, exponent: f64) -> Res<NodeId> {
     }
 }
 
-fn normalised(mut points: Matrix) -> Matrix {
+pub(crate) fn normalised(mut points: Matrix) -> Matrix {
     for row in points.values.chunks_mut(points.columns.max(1)) {
         let norm = row.iter().fold(0.0, |a, x| a + x * x).sqrt();
         if norm != 0.0 {

@@ -45,8 +45,13 @@ impl Labels {
 
     /// 0 and 1, of a column of an indicator matrix.
     pub fn no_and_yes() -> Labels {
-        let table = Frame { rows: 2, width: 1, data: Data::I64(vec![0, 1]), valid: None };
-        Labels { texts: vec!["0".into(), "1".into()], table }
+        Labels::numbers(2)
+    }
+
+    /// 0 to n - 1.
+    pub fn numbers(n: usize) -> Labels {
+        let table = Frame { rows: n, width: 1, data: Data::I64((0..n as i64).collect()), valid: None };
+        Labels { texts: (0..n).map(|i| i.to_string()).collect(), table }
     }
 
     /// Number of classes.

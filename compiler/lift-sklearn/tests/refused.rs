@@ -124,3 +124,39 @@ fn kernel_values_between_rows_are_no_columns() {
     let fault = refusal("sklearn.multiclass", "OneVsOneClassifier", state);
     assert_eq!(fault, "pairwise_indices_: members over a table of kernel values between rows");
 }
+
+fn neighbours(metric: Vec<u8>, weights: Vec<u8>) -> String {
+    let state = vec![
+        ("n_neighbors", int(1)),
+        ("weights", weights),
+        ("p", int(2)),
+        ("_y", f64s(&[0.0, 1.0])),
+        ("_fit_X", f64s(&[0.0, 1.0])),
+        ("_fit_method", text("kd_tree")),
+        ("effective_metric_", metric),
+        ("effective_metric_params_", b"}".to_vec()),
+        ("n_samples_fit_", int(2)),
+    ];
+    refusal("sklearn.neighbors._regression", "KNeighborsRegressor", state)
+}
+
+#[test]
+fn a_metric_or_weights_of_python_are_a_name_alone() {
+    let fault = neighbours(global("my_company.metrics", "apart"), text("uniform"));
+    assert_eq!(fault, "effective_metric_: a metric that is a function of Python: a file has its name alone");
+}
+
+#[test]
+fn a_dissimilarity_that_is_no_metric_is_refused_with_an_index() {
+    let fault = neighbours(text("braycurtis"), text("uniform"));
+    assert!(fault.starts_with("effective_metric_: the dissimilarity `braycurtis`, which is no metric"), "{fault}");
+}
+
+#[test]
+fn clusterings_of_training_rows_have_no_function_of_a_row() {
+    let fault = refusal("sklearn.cluster._dbscan", "DBSCAN", vec![("eps", int(1))]);
+    let expected = "model: `DBSCAN`, which labels its training rows alone: it has no `predict` for other rows";
+    assert_eq!(fault, expected);
+    let fault = refusal("sklearn.neighbors._lof", "LocalOutlierFactor", vec![("novelty", bool(false))]);
+    assert!(fault.starts_with("novelty: outliers among the training rows alone"), "{fault}");
+}

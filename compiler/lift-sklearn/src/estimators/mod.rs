@@ -27,6 +27,7 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 estimators! {
     ada_boost [family]
     bagging [family]
+    bisecting_k_means
     calibrated_classifier_cv
     categorical_nb
     chains [family]
@@ -35,12 +36,14 @@ estimators! {
     decision_tree_regressor
     discrete_nb [family]
     dummies [family]
+    elliptic_envelope
     extra_tree_classifier
     extra_tree_regressor
     extra_trees_classifier
     extra_trees_regressor
     feature_union
     function_transformer
+    gaussian_mixtures [family]
     gaussian_nb
     gaussian_process_classifier
     gaussian_process_regressor
@@ -50,19 +53,27 @@ estimators! {
     hist_gradient_boosting [family]
     isolation_forest
     isotonic_regression
+    k_means [family]
+    k_neighbors [family]
     kernel_ridge
+    label_propagations [family]
     linear_classifiers [family]
     linear_discriminant_analysis
     linear_regressors [family]
+    local_outlier_factor
     logistic_regression [family]
     min_max_scaler
     multi_output [family]
     multiclass [family]
+    multilayer_perceptrons [family]
+    nearest_centres [family]
+    nearest_centroid
     one_hot_encoder
     ordinal_encoder
     partial_least_squares [family]
     pipeline [family]
     quadratic_discriminant_analysis
+    radius_neighbors [family]
     random_forest_classifier
     random_forest_regressor
     random_trees_embedding
@@ -76,6 +87,7 @@ estimators! {
     support_vector_classifiers [family]
     support_vector_machines [family]
     threshold_classifiers [family]
+    training_rows_alone [family]
     transformed_target_regressor
     voting [family]
     wrappers [family]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flock_ir_spec::{Data, Diagnostic, Frame};
+use flock_ir_spec::{DType, Data, Diagnostic, Frame, FrameType, Scalar};
 
 use crate::read::numpy::Kind;
 use crate::read::view::{Plain, View};
@@ -41,6 +41,25 @@ impl Labels {
             };
         let table = Frame::new(plains.len(), 1, data).ok_or_else(|| view.expected("class labels"))?;
         Ok(Labels { texts, table })
+    }
+
+    /// 0, 1, … as many as that.
+    pub fn count(n: usize) -> Labels {
+        let table = Frame::from_fn(n, FrameType::new(DType::I64, 1), |i, _| Scalar::I64(i as i64));
+        Labels { texts: (0..n).map(|i| i.to_string()).collect(), table }
+    }
+
+    /// A label per row of a table.
+    pub fn stored(table: Frame) -> Labels {
+        let text_of = |i: usize| match table.get(i, 0) {
+            Scalar::Bool(b) => text(&Plain::Bool(b)),
+            Scalar::I64(x) => x.to_string(),
+            Scalar::F32(x) => float(f64::from(x)),
+            Scalar::F64(x) => float(x),
+            Scalar::Str(s) => s.to_string(),
+            Scalar::Null => text(&Plain::None),
+        };
+        Labels { texts: (0..table.rows).map(text_of).collect(), table }
     }
 
     /// Number of classes.

@@ -17,6 +17,9 @@ macro_rules! estimators {
 }
 
 estimators! {
+    cat_boost_classifier
+    cat_boost_ranker
+    cat_boost_regressor
     column_transformer
     decision_tree_classifier
     decision_tree_regressor
@@ -28,6 +31,9 @@ estimators! {
     function_transformer
     gradient_boosting_classifier
     gradient_boosting_regressor
+    lgbm_classifier
+    lgbm_ranker
+    lgbm_regressor
     linear_regression
     logistic_regression
     min_max_scaler
@@ -39,6 +45,11 @@ estimators! {
     ridge
     simple_imputer
     standard_scaler
+    xgb_classifier
+    xgb_ranker
+    xgb_regressor
+    xgbrf_classifier
+    xgbrf_regressor
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are

@@ -138,7 +138,7 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
     let (module, name) = match kind {
         Kind::Sklearn => {
             let LoadOptions { columns, types, define } = options.clone();
-            let options = flock_lift_sklearn::Options { columns, types, define };
+            let options = flock_lift_sklearn::Options { columns, types, define, booster: Some(booster) };
             (flock_lift_sklearn::lift(&name, bytes, &options)?, name)
         }
         Kind::Onnx => {
@@ -165,6 +165,15 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
     let module = Verified::new(module)?;
     named(&module, &name)?;
     Ok(Pipeline { module, name, kind, bytes: bytes.len() as u64 })
+}
+
+/// Reads a model of LightGBM, XGBoost or CatBoost that an estimator of a scikit-learn pipeline holds.
+pub fn booster(
+    file: &flock_lift_sklearn::BoosterFile<'_>,
+) -> std::result::Result<flock_lift_sklearn::Booster, flock_ir_spec::Faults> {
+    let how = flock_lift_trees::Embedded { iterations: file.iterations, estimator: true };
+    let flock_lift_trees::Embedding { module, features, labels } = flock_lift_trees::embedded(file.bytes, &how)?;
+    Ok(flock_lift_sklearn::Booster { module, features, labels })
 }
 
 /// What the content says that it is.

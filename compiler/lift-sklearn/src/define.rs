@@ -100,6 +100,17 @@ impl Lift {
         self.side_by_side(&nodes)
     }
 
+    /// The outputs of a function of a module for these arguments.
+    pub(crate) fn inlined(
+        &mut self,
+        module: &Module,
+        function: &Function,
+        arguments: &[NodeId],
+        view: &View<'_>,
+    ) -> Res<Vec<NodeId>> {
+        Inlining { module, known: HashMap::new() }.function(self, function, arguments, view)
+    }
+
     fn lifted(&mut self, function: &Function, first: &Param, input: &Columns, outputs: &[NodeId]) -> Res<Lifted> {
         if function.outputs.iter().all(|o| &*o.name == "prediction" || o.name.starts_with("prediction_")) {
             return Ok(Lifted::Prediction(Prediction::Numbers(self.side_by_side(outputs)?)));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flock_ir_spec::{Data, Diagnostic, Frame};
+use flock_ir_spec::{DType, Data, Diagnostic, Frame, FrameType, Scalar};
 
 use crate::read::numpy::Kind;
 use crate::read::view::{Plain, View};
@@ -52,6 +52,19 @@ impl Labels {
     pub fn numbers(n: usize) -> Labels {
         let table = Frame { rows: n, width: 1, data: Data::I64((0..n as i64).collect()), valid: None };
         Labels { texts: (0..n).map(|i| i.to_string()).collect(), table }
+    }
+
+    /// A label per row of a table.
+    pub fn stored(table: Frame) -> Labels {
+        let text_of = |i: usize| match table.get(i, 0) {
+            Scalar::Bool(b) => text(&Plain::Bool(b)),
+            Scalar::I64(x) => x.to_string(),
+            Scalar::F32(x) => float(f64::from(x)),
+            Scalar::F64(x) => float(x),
+            Scalar::Str(s) => s.to_string(),
+            Scalar::Null => text(&Plain::None),
+        };
+        Labels { texts: (0..table.rows).map(text_of).collect(), table }
     }
 
     /// Number of classes.

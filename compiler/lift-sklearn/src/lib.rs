@@ -3,6 +3,8 @@
 //! [`read`] turns a file into values and runs nothing; [`lift`] turns values into a function of the IR, one lifter per
 //! class in [`estimators`]. What a lifter does not know by name stops the lift with its place.
 
+mod boosters;
+mod boosters_parameters;
 mod boosting;
 mod categories;
 mod columns;
@@ -32,6 +34,7 @@ mod trees;
 mod version;
 mod votes;
 
+pub use boosters::{Booster, BoosterFile, ReadBooster};
 pub use describe::{Description, Step, describe};
 pub use lift::{Lift, Lifted, Lifter, Options, lift};
 pub use read::sniff;

@@ -9,6 +9,7 @@ use flock_ir_spec::{
 };
 
 use crate::columns::{Columns, Input, Kind};
+use crate::boosters::{self, ReadBooster};
 use crate::define;
 use crate::estimators;
 use crate::prediction::Prediction;
@@ -52,6 +53,8 @@ pub struct Options {
     pub types: BTreeMap<String, DType>,
     /// Verified modules with a function per custom class, named for it.
     pub define: Vec<Arc<Module>>,
+    /// Who reads the models of other libraries that estimators hold; without it they are refused.
+    pub booster: Option<ReadBooster>,
 }
 
 /// Pipelines within pipelines, deeper than anybody writes them.
@@ -69,7 +72,7 @@ pub struct Lift {
     step: Vec<String>,
     steps_left: usize,
     seen: Vec<Surveyed>,
-    define: Options,
+    pub(crate) define: Options,
     /// Nodes that definitions may still become.
     pub(crate) nodes_left: usize,
 }
@@ -100,7 +103,7 @@ pub(crate) fn lift_and_note(
     let inputs = names.iter().map(input).collect();
     let (b, step) = (FunctionBuilder::new(name), Vec::new());
     let (faults, noted, nodes_left) = (Vec::new(), Vec::new(), define::MAX_NODES);
-    let define = Options { define: options.define.clone(), ..Options::default() };
+    let define = Options { define: options.define.clone(), booster: options.booster, ..Options::default() };
     let mut cx = Lift { b, inputs, faults, step, steps_left: MAX_STEPS, seen: noted, define, nodes_left };
     let lifted = cx.estimator(&root, Columns::inputs(names.clone()));
     if let Err(fault) = lifted.and_then(|l| cx.outputs(l, &root)) {
@@ -127,6 +130,9 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
             return Err(fault("the pipeline names its columns itself; `--columns` is for one that does not".into()));
         }
         (Some(own), None) => own.into_iter().map(|p| crate::labels::text(&p)).collect(),
+        (None, _) if first.get("n_features_in_").is_none() && boosters::is_one(&first) => {
+            boosters::names(&first, options)?
+        }
         // A custom first step need not say how many columns it saw.
         (None, Some(given)) if first.get("n_features_in_").is_none() => given.clone(),
         (None, given) => {
@@ -314,7 +320,7 @@ impl Lift {
     /// Gives whether it is so.
     pub fn open(&mut self, view: &View<'_>, lifter: &Lifter) -> bool {
         let before = self.faults.len();
-        // Other libraries do not say which scikit-learn they were used with.
+        // Other libraries say elsewhere which version of theirs it was.
         if lifter.class.starts_with("sklearn.")
             && let Err(fault) = Version::of(view)
         {

@@ -148,7 +148,7 @@ fn differences(model: &Path, sections: &BTreeMap<String, String>, version: &str)
         std::sync::Arc::new(flock_ir_spec::text::parse(&text).expect("a module"))
     });
     let define = define.into_iter().collect();
-    let module = match lift("model", &bytes, &Options { columns, types, define }) {
+    let module = match lift("model", &bytes, &Options { columns, types, define, booster: Some(booster) }) {
         Ok(module) => module,
         Err(faults) => return faults.iter().map(|f| format!("{} {f}", f.code)).collect(),
     };
@@ -187,6 +187,13 @@ fn files(folder: &Path, out: &mut Vec<PathBuf>) {
             out.push(entry);
         }
     }
+}
+
+/// Models of LightGBM, XGBoost and CatBoost within a pipeline, read as flockc has them read.
+fn booster(file: &flock_lift_sklearn::BoosterFile<'_>) -> Result<flock_lift_sklearn::Booster, flock_ir_spec::Faults> {
+    let how = flock_lift_trees::Embedded { iterations: file.iterations, estimator: true };
+    let flock_lift_trees::Embedding { module, features, labels } = flock_lift_trees::embedded(file.bytes, &how)?;
+    Ok(flock_lift_sklearn::Booster { module, features, labels })
 }
 
 #[test]

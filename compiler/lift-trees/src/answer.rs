@@ -60,6 +60,17 @@ impl Labels {
     }
 }
 
+impl Answer {
+    /// The labels that the file stores.
+    pub fn labels(&self) -> Option<Frame> {
+        let Form::Classes(targets) = &self.form else { return None };
+        match targets.as_slice() {
+            [Classes { labels: Labels::Stored(table, _), .. }] => Some(table.clone()),
+            _ => None,
+        }
+    }
+}
+
 impl Classes {
     /// Two classes by the probability of the second, which is predicted where the condition holds.
     pub fn two(cx: &mut Build, p: Option<NodeId>, second: NodeId, labels: Labels) -> Res<Classes> {

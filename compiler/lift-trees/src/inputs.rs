@@ -72,10 +72,14 @@ pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) 
     let mut numbers = Vec::new();
     for (name, feature) in names.iter().zip(features) {
         match &feature.kind {
-            Kind::Number => numbers.push(parameter(cx, name, FrameType::new(DType::F64, 1).nullable())?),
+            Kind::Number => {
+                let nullable = matches!(binding, Binding::Names(_));
+                numbers.push(parameter(cx, name, FrameType::new(DType::F64, 1).with_nulls(nullable))?);
+            }
             Kind::Category { values, unknown } => {
                 flush(cx, &mut numbers, &mut frames)?;
-                frames.push(category(cx, name, values, *unknown)?);
+                let nullable = matches!(binding, Binding::Names(_));
+                frames.push(category(cx, name, nullable, (values, *unknown))?);
             }
         }
     }
@@ -116,14 +120,15 @@ fn flush(cx: &mut Build, numbers: &mut Vec<NodeId>, frames: &mut Vec<NodeId>) ->
 }
 
 /// The position of the value among the categories; NaN for a missing one.
-fn category(cx: &mut Build, name: &str, values: &Frame, unknown: Unknown) -> Res<NodeId> {
+fn category(cx: &mut Build, name: &str, nullable: bool, (values, unknown): (&Frame, Unknown)) -> Res<NodeId> {
     let dtype = match values.data {
         Data::Str(_) => DType::Str,
         Data::Bool(_) => DType::Bool,
         Data::F64(_) => DType::F64,
         Data::I64(_) | Data::F32(_) => return Err(unsupported("features", format!("categories of `{name}`"))),
     };
-    let column = parameter(cx, name, FrameType::new(dtype, 1).nullable())?;
+    let ty = FrameType::new(dtype, 1).with_nulls(nullable || dtype != DType::F64);
+    let column = parameter(cx, name, ty)?;
     let known = cx.b.constant(values.clone());
     let index = cx.op(Op::IndexOf, &[column, known])?;
     let number = cx.cast(index, DType::F64)?;

@@ -17,7 +17,7 @@ mod ubjson;
 mod value;
 mod xgboost;
 
-pub use lift::{Embedded, Library, Options, embedded, lift, sniff};
+pub use lift::{Embedded, Embedding, Library, Options, embedded, lift, sniff};
 
 /// A step of a lift: its result, or the fault that stops it.
 pub(crate) type Res<T> = Result<T, flock_ir_spec::Diagnostic>;

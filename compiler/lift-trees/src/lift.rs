@@ -1,6 +1,6 @@
 //! From bytes to a function of the IR.
 
-use flock_ir_spec::{Faults, Module, NodeId};
+use flock_ir_spec::{Faults, Frame, Module, NodeId};
 
 use crate::answer::{self, Answer};
 use crate::build::Build;
@@ -41,8 +41,20 @@ pub struct Options {
 pub struct Embedded {
     /// The iterations that it adds up, from the first on; all without it.
     pub iterations: Option<usize>,
-    /// XGBoost's `inplace_predict` in place of `predict`: it lets infinities through, and a dart model adds otherwise.
-    pub inplace: bool,
+    /// As the estimators of scikit-learn's kind ask: XGBoost's add up to the best iteration and call `inplace_predict` in
+    /// place of `predict`, which lets infinities through and in which a dart model adds otherwise.
+    pub estimator: bool,
+}
+
+/// A model that lies within another file.
+#[derive(Clone, Debug)]
+pub struct Embedding {
+    /// The module with the function `booster`.
+    pub module: Module,
+    /// The names of the features, in order.
+    pub features: Vec<String>,
+    /// The labels of the classes where the model stores them: a row per label.
+    pub labels: Option<Frame>,
 }
 
 /// What a model of a library is to the lift.
@@ -82,16 +94,17 @@ fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<Box<dyn Model + 'a>> {
 /// The faults that were found: a damaged file, an objective that is not known, …
 pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Faults> {
     let binding = Binding::Names(options.columns.as_deref());
-    build(name, bytes, &Embedded::default(), &binding, answer::columns)
+    build(name, bytes, &Embedded::default(), &binding, answer::columns).map(|e| e.module)
 }
 
 /// Lifts a model that lies within another file to a module with the one function `booster`: a parameter `x` of f64 (NaN
-/// where missing) with a column per feature, or `x0`, `x1`, … where some are categories of text; the outputs `raw`, and
-/// `prediction` (a column per target) or `class` (i64) and `probabilities`, for several targets `class_0`, ….
+/// where missing) with a column per feature, or `x0`, `x1`, … where some are categories (f64, `str?` or `bool?`); the
+/// outputs `raw`, and `prediction` (a column per target) or `class` (i64) and `probabilities`, for several targets
+/// `class_0`, ….
 ///
 /// # Errors
 /// As [`lift`].
-pub fn embedded(bytes: &[u8], how: &Embedded) -> Result<Module, Faults> {
+pub fn embedded(bytes: &[u8], how: &Embedded) -> Result<Embedding, Faults> {
     build("booster", bytes, how, &Binding::Positions, answer::frames)
 }
 
@@ -101,15 +114,16 @@ fn build(
     how: &Embedded,
     binding: &Binding<'_>,
     outputs: impl FnOnce(&mut Build, &Answer) -> Res<()>,
-) -> Result<Module, Faults> {
+) -> Result<Embedding, Faults> {
     let mut cx = Build::new(name);
     let built = (|| {
         let model = read(bytes, how)?;
         let features = model.features()?;
         let x = cx.in_step("features", |cx| inputs::bind(cx, &features, binding))?;
         let answer = model.lift(&mut cx, x)?;
-        cx.in_step("objective", |cx| outputs(cx, &answer))
+        cx.in_step("objective", |cx| outputs(cx, &answer))?;
+        Ok((features.into_iter().map(|f| f.name).collect(), answer.labels()))
     })();
-    built.map_err(|d| vec![d])?;
-    cx.b.finish()
+    let (features, labels) = built.map_err(|d| vec![d])?;
+    Ok(Embedding { module: cx.b.finish()?, features, labels })
 }

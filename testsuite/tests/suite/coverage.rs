@@ -88,7 +88,7 @@ fn parts(s: &Subject) -> Vec<Part> {
     let (columns, types) = s.given();
     if s.suffix.starts_with("sklearn") {
         let define = s.define().map(|path| artefact::definitions(&[path]).unwrap()).unwrap_or_default();
-        let options = flock_lift_sklearn::Options { columns, types, define };
+        let options = flock_lift_sklearn::Options { columns, types, define, booster: Some(artefact::booster) };
         let part = |seen: flock_lift_sklearn::Surveyed| Part {
             row: seen.tasks.iter().map(|task| (listed_name(&seen.class), task.name().to_owned())).collect(),
             step: seen.step,

@@ -29,6 +29,9 @@ estimators! {
     bagging [family]
     bisecting_k_means
     calibrated_classifier_cv
+    cat_boost_classifier
+    cat_boost_ranker
+    cat_boost_regressor
     categorical_nb
     chains [family]
     column_transformer
@@ -57,6 +60,9 @@ estimators! {
     k_neighbors [family]
     kernel_ridge
     label_propagations [family]
+    lgbm_classifier
+    lgbm_ranker
+    lgbm_regressor
     linear_classifiers [family]
     linear_discriminant_analysis
     linear_regressors [family]
@@ -91,6 +97,11 @@ estimators! {
     transformed_target_regressor
     voting [family]
     wrappers [family]
+    xgb_classifier
+    xgb_ranker
+    xgb_regressor
+    xgbrf_classifier
+    xgbrf_regressor
 }
 
 /// The library computes in float32 where every column is float32 (`dtype=np.float32` of an encoder); these steps are

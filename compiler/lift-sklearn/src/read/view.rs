@@ -384,6 +384,14 @@ impl<'a> View<'a> {
         self.dtype_name().as_deref() == Some("float32")
     }
 
+    /// Bytes or text as it lies in the file, where the value is one of them.
+    pub fn bytes(&self) -> Option<&'a [u8]> {
+        match self.value() {
+            Value::Bytes(span) | Value::Str(span) => Some(self.doc.heap.bytes(*span)),
+            _ => None,
+        }
+    }
+
     /// Text without copying, where the value is a `str` of Python.
     pub fn str(&self) -> Option<&'a str> {
         self.doc.heap.as_str(self.id)

@@ -42,7 +42,10 @@ pub(crate) fn sniff(bytes: &[u8]) -> bool {
 /// A file that was read.
 pub(crate) struct XgBoost<'a> {
     root: Value<'a>,
-    how: Embedded,
+    /// The iterations that are added up.
+    iterations: Option<usize>,
+    /// Whether rows go through `inplace_predict`.
+    inplace: bool,
 }
 
 /// Reads a file of either format.
@@ -54,7 +57,13 @@ pub(crate) fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<XgBoost<'a>> {
     if let Some(Value::Object(entries)) = root.get("Model") {
         root = Value::Object(entries.clone());
     }
-    let model = XgBoost { root, how: *how };
+    let mut model = XgBoost { root, iterations: how.iterations, inplace: false };
+    // An estimator asks a linear model as `predict` does, and for all of it.
+    if how.estimator && model.text(&["gradient_booster", "name"])? != "gblinear" {
+        model.inplace = true;
+        let best = model.text(&["attributes", "best_iteration"]).ok().and_then(|b| b.parse::<usize>().ok());
+        model.iterations = how.iterations.or(best.map(|b| b.saturating_add(1)));
+    }
     match model.root.get("version").and_then(Value::numbers).and_then(|v| v.get(0)) {
         Some(major) if (1.0..4.0).contains(&major) => Ok(model),
         found => Err(unsupported("version", format!("a model of version {found:?}; 1 to 3 are known"))),
@@ -76,7 +85,7 @@ impl Model for XgBoost<'_> {
         let objective = Objective::named(self.text(&["objective", "name"])?)?;
         let outputs = self.outputs()?;
         let base = objective::margins(objective, self.base(outputs)?);
-        if !self.how.inplace {
+        if !self.inplace {
             cx.in_step("features", |cx| refuse_infinite(cx, x))?;
         }
         let raw = match self.text(&["gradient_booster", "name"])? {
@@ -140,8 +149,8 @@ impl<'a> XgBoost<'a> {
         let mut derived = Derived::new(features);
         let mut forest = Forest::new(base.iter().map(|b| f64::from(*b)).collect(), DType::F32, DType::F32);
         let trees = tree::Trees::of(self)?;
-        for i in 0..trees.len(&self.how)? {
-            trees.add(i, &mut forest, &mut derived, (features, base, self.how.inplace))?;
+        for i in 0..trees.len(self.iterations)? {
+            trees.add(i, &mut forest, &mut derived, (features, base, self.inplace))?;
         }
         let placed = derived.place(cx, x, 0.0, category)?;
         let ensemble = forest.finish(&placed).map_err(|e| damaged("learner.gradient_booster", e))?;

@@ -7,7 +7,6 @@ use flock_ir_spec::{CategorySets, Test};
 use super::XgBoost;
 use crate::derived::Derived;
 use crate::forest::{Forest, Split};
-use crate::lift::Embedded;
 use crate::value::{Numbers, Value};
 use crate::{Res, damaged};
 
@@ -38,8 +37,8 @@ impl<'m, 'a> Trees<'m, 'a> {
     }
 
     /// How many of the trees an estimator adds up.
-    pub fn len(&self, how: &Embedded) -> Res<usize> {
-        let Some(iterations) = how.iterations else { return Ok(self.list.len()) };
+    pub fn len(&self, iterations: Option<usize>) -> Res<usize> {
+        let Some(iterations) = iterations else { return Ok(self.list.len()) };
         let end = match self.model.get("iteration_indptr").and_then(Value::numbers) {
             Some(ends) => ends.get(iterations.min(ends.len().saturating_sub(1))).and_then(size),
             // Models before 1.7 have as many trees in every iteration.

@@ -1,0 +1,13 @@
+//! `XGBRFRegressor`: a booster, asked up to its best iteration; `missing` is missing beside NaN.
+//! Source: xgboost `sklearn.py`.
+
+use crate::boosters;
+use crate::boosters_parameters::XGBOOST;
+use crate::lift::Lifter;
+
+pub static LIFTER: Lifter = Lifter {
+    class: "xgboost.sklearn.XGBRFRegressor",
+    reads: &["_Booster", "missing"],
+    ignores: XGBOOST,
+    lift: boosters::regressor,
+};

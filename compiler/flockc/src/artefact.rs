@@ -145,6 +145,7 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
             let options = flock_lift_onnx::Options {
                 columns: options.columns.clone(),
                 folder: path.parent().map(Path::to_path_buf),
+                reading: None,
             };
             (flock_lift_onnx::lift(&name, bytes, &options)?, name)
         }

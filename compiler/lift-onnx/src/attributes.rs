@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onnx_protobuf::{AttributeProto, NodeProto, TensorProto, attribute_proto::AttributeType};
+use onnx_protobuf::{AttributeProto, GraphProto, NodeProto, TensorProto, attribute_proto::AttributeType};
 
 /// The form of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Form {
     Floats,
     /// `strings`
     Texts,
+    /// `g`
+    Graph,
 }
 
 impl Form {
@@ -33,6 +35,7 @@ impl Form {
             Form::Ints => "integers",
             Form::Floats => "floats",
             Form::Texts => "strings",
+            Form::Graph => "a graph",
         }
     }
 
@@ -45,6 +48,7 @@ impl Form {
             Form::Ints => AttributeType::INTS,
             Form::Floats => AttributeType::FLOATS,
             Form::Texts => AttributeType::STRINGS,
+            Form::Graph => AttributeType::GRAPH,
         }
     }
 }
@@ -91,6 +95,7 @@ fn check(a: &AttributeProto, form: Form) -> Result<(), String> {
     }
     match form {
         Form::Tensor if a.t.is_none() => Err("no tensor".into()),
+        Form::Graph if a.g.is_none() => Err("no graph".into()),
         Form::Text => utf8(&a.s).map(|_| ()),
         Form::Texts => a.strings.iter().try_for_each(|s| utf8(s).map(|_| ())),
         _ => Ok(()),
@@ -133,6 +138,16 @@ impl<'m> Attributes<'m> {
     /// A tensor.
     pub fn tensor(self, name: &str) -> Option<&'m TensorProto> {
         self.get(name).and_then(|a| a.t.as_ref())
+    }
+
+    /// A graph.
+    pub fn graph(self, name: &str) -> Option<&'m GraphProto> {
+        self.get(name).and_then(|a| a.g.as_ref())
+    }
+
+    /// Whether an integer is given and is not 0.
+    pub fn flag(self, name: &str) -> bool {
+        self.int(name).unwrap_or(0) != 0
     }
 
     /// Integers; none where it is not given.

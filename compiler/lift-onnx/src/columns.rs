@@ -65,8 +65,7 @@ impl Node<'_, '_> {
     /// Tensors broadcast to their common shape. A node of width 1 stays: the operators of the IR repeat it.
     pub fn broadcast(&mut self, tensors: &[Tensor]) -> Res<(Shape, Vec<NodeId>)> {
         let shapes: Vec<&Shape> = tensors.iter().map(|t| &t.shape).collect();
-        let common = broadcast::common(&shapes)
-            .map_err(|e| if e.contains("row") { self.mixes_rows(e) } else { self.bad_shape(e) })?;
+        let common = broadcast::common(&shapes).map_err(|e| self.broadcast_fault(e))?;
         let width = self.frame_width(&common)?;
         let nodes = tensors.iter().map(|t| self.stretched(t, &common, width)).collect::<Res<Vec<_>>>()?;
         Ok((common, nodes))
@@ -77,6 +76,14 @@ impl Node<'_, '_> {
             w if w == width || w == 1 => Ok(tensor.node),
             _ => self.pick(tensor.node, &broadcast::stretch(&tensor.shape, to)),
         }
+    }
+
+    /// A tensor with its elements repeated along the axes that broadcast to a shape.
+    pub fn spread(&mut self, tensor: &Tensor, to: &Shape, width: u32) -> Res<NodeId> {
+        if self.width(tensor.node) == width {
+            return Ok(tensor.node);
+        }
+        self.pick(tensor.node, &broadcast::stretch(&tensor.shape, to))
     }
 
     /// A node of that width: one column is repeated.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flock_ir_spec::{FunctionBuilder, eval};
 
 use crate::Res;
+use crate::extents;
 use crate::literal::Literal;
 use crate::node::Node;
 use crate::value::{Tensor, Value};
@@ -12,8 +13,15 @@ use crate::value::{Tensor, Value};
 /// Lifts a node; where all of its inputs are known, its outputs are as well.
 pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
     let known = node.inputs.iter().flatten().all(|v| matches!(v, Value::Literal(_)));
-    if known && !node.inputs.is_empty() {
+    // The graphs of an `If` read names of the function under construction.
+    let alone = node.proto.attribute.iter().all(|a| a.g.is_none());
+    if known && alone && !node.inputs.is_empty() {
         return folded(node);
+    }
+    if node.inputs.iter().flatten().any(|v| matches!(v, Value::Extents(_)))
+        && let Some(values) = extents::lift(&node)?
+    {
+        return Ok(values);
     }
     let step = if node.proto.name.is_empty() { node.proto.op_type.clone() } else { node.proto.name.clone() };
     let before = node.lift.b.set_step(Some(&step));
@@ -24,7 +32,7 @@ pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
 
 fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {
     let Node { lift, proto, index, lifter, opset, inputs } = node;
-    let place = || crate::wiring::place(index, proto);
+    let place = lift.place(index, proto);
     let (values, builder) =
         lift.aside(|lift| (lifter.lift)(&mut Node { lift, proto, index, lifter, opset, inputs }))?;
     let tensors: Vec<&Tensor> =
@@ -33,7 +41,7 @@ fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {
         return Ok(values);
     }
     let cost: u64 = tensors.iter().filter_map(|t| t.shape.width()).sum();
-    let fault = |message: String| flock_ir_spec::Diagnostic::new("flock::lift::constant", place(), message);
+    let fault = |message: String| flock_ir_spec::Diagnostic::new("flock::lift::constant", place.clone(), message);
     lift.spend(cost).map_err(fault)?;
     let mut literals = evaluate(builder, &tensors).map_err(fault)?.into_iter();
     Ok(values

@@ -5,75 +5,98 @@
 //! number is NaN; a null text or integer fits no tensor, and its row is refused.
 
 use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
-use onnx_protobuf::tensor_shape_proto::dimension::Value as Extent;
-use onnx_protobuf::{TypeProto, type_proto};
+use onnx_protobuf::tensor_shape_proto::{Dimension, dimension::Value as Extent};
+use onnx_protobuf::{GraphProto, TypeProto, type_proto};
 
 use crate::elem::{Elem, name_of};
-use crate::lift::{Lift, Options};
-use crate::literal::MAX_ELEMENTS;
-use crate::shape::{Dim, Shape};
+use crate::lift::{Lift, NOT_ROW_LOCAL, Options, Reading};
+use crate::literal::{Literal, MAX_ELEMENTS};
+use crate::numbers;
+use crate::shape::Shape;
 use crate::value::{Tensor, Value};
-use crate::wiring::Source;
+use crate::wiring::{self, Source};
 
 /// What a graph says of an input.
 struct Declared {
     elem: Elem,
-    /// Extents behind the rows; None for one that is not said.
+    /// Extents, those of a row: behind the rows, or all where a row is a call. None for one that is not said.
     dims: Vec<Option<u64>>,
 }
 
+/// Whether the extents of every input are known.
+pub fn all_fixed(graph: &GraphProto) -> bool {
+    let known = |d: &Dimension| matches!(d.value, Some(Extent::DimValue(n)) if n >= 0);
+    let fixed = |ty: &TypeProto| match &ty.value {
+        Some(type_proto::Value::TensorType(t)) => t.shape.as_ref().is_some_and(|s| s.dim.iter().all(known)),
+        _ => false,
+    };
+    graph.input.iter().all(|i| i.type_.as_ref().is_some_and(fixed))
+}
+
 /// Gives every input that a node in `order` or an output reads its value.
-pub fn bind(lift: &mut Lift<'_>, order: &[usize], options: &Options) {
-    let graph = lift.graph;
+pub fn bind<'m>(lift: &mut Lift<'m>, graph: &'m GraphProto, order: &[usize], options: &Options) {
     let is_input = |lift: &Lift<'_>, i: usize| lift.source(&graph.input[i].name) == Some(Source::Input(i));
     let inputs: Vec<usize> = (0..graph.input.len()).filter(|i| is_input(lift, *i)).collect();
     let mut read = vec![false; graph.input.len()];
-    let names = order.iter().flat_map(|n| &graph.node[*n].input).chain(graph.output.iter().map(|o| &o.name));
-    for name in names {
+    let names = order.iter().flat_map(|n| wiring::reads(&graph.node[*n]));
+    for name in names.chain(graph.output.iter().map(|o| o.name.as_str())) {
         if let Some(Source::Input(i)) = lift.source(name) {
             read[i] = true;
         }
     }
-    let declared: Vec<Option<Declared>> = inputs.iter().map(|i| declared(lift, *i)).collect();
-    let Some(columns) = columns(lift, &inputs, &declared, options) else { return };
+    let declared: Vec<Option<Declared>> = inputs.iter().map(|i| declared(lift, graph, *i)).collect();
+    let Some(columns) = columns(lift, graph, &inputs, &declared, options) else { return };
     for ((i, declared), names) in inputs.iter().zip(&declared).zip(columns) {
-        let value = declared.as_ref().filter(|_| read[*i]).and_then(|d| value(lift, *i, d, &names));
-        lift.set(&graph.input[*i].name, value.map(Value::Tensor));
+        let value = declared.as_ref().filter(|_| read[*i]).and_then(|d| value(lift, graph, *i, d, &names));
+        lift.set(&graph.input[*i].name, value);
     }
 }
 
-fn place(lift: &Lift<'_>, i: usize) -> String {
-    format!("graph.input[{i}] {:?}", lift.graph.input[i].name)
+fn place(graph: &GraphProto, i: usize) -> String {
+    format!("graph.input[{i}] {:?}", graph.input[i].name)
 }
 
-fn declared(lift: &mut Lift<'_>, i: usize) -> Option<Declared> {
-    let result = of_type(lift.graph.input[i].type_.as_ref());
-    result.map_err(|e| lift.fault(Diagnostic::new("flock::lift::input", place(lift, i), e))).ok()
+fn declared(lift: &mut Lift<'_>, graph: &GraphProto, i: usize) -> Option<Declared> {
+    let result = of_type(graph.input[i].type_.as_ref(), lift.reading);
+    result.map_err(|(code, e)| lift.fault(Diagnostic::new(code, place(graph, i), e))).ok()
 }
 
-fn of_type(ty: Option<&TypeProto>) -> Result<Declared, String> {
-    let Some(type_proto::Value::TensorType(tensor)) = ty.and_then(|t| t.value.as_ref()) else {
-        return Err("an input that is no tensor".into());
+const INPUT: &str = "flock::lift::input";
+
+fn of_type(ty: Option<&TypeProto>, reading: Reading) -> Result<Declared, (&'static str, String)> {
+    let fault = |message: String| (INPUT, message);
+    let tensor = match ty.and_then(|t| t.value.as_ref()) {
+        Some(type_proto::Value::TensorType(tensor)) => tensor,
+        Some(type_proto::Value::MapType(_)) => {
+            return Err(fault("an input that is a map, of which the keys are not known".into()));
+        }
+        _ => return Err(fault("an input that is no tensor".into())),
     };
     let data_type = i64::from(tensor.elem_type);
-    let elem = Elem::of(data_type).ok_or_else(|| format!("an input of {}", name_of(data_type)))?;
+    let elem = Elem::of(data_type).ok_or_else(|| fault(format!("an input of {}", name_of(data_type))))?;
     let Some(shape) = tensor.shape.as_ref() else {
         return Ok(Declared { elem, dims: vec![None] });
     };
-    let extent = |d: &onnx_protobuf::tensor_shape_proto::Dimension| match d.value {
-        Some(Extent::DimValue(n)) if n < 1 => Err(format!("an extent of {n}")),
+    let least = if reading == Reading::Calls { 0 } else { 1 };
+    let extent = |d: &Dimension| match d.value {
+        Some(Extent::DimValue(n)) if n < least => Err(fault(format!("an extent of {n}"))),
         Some(Extent::DimValue(n)) => Ok(Some(n as u64)),
         _ => Ok(None),
     };
-    let Some((_, behind)) = shape.dim.split_first() else {
-        return Err("a scalar; the first axis of an input is its rows".into());
+    let of_row = match (reading, shape.dim.split_first()) {
+        (Reading::Calls, _) => &shape.dim[..],
+        (Reading::Rows, Some((_, behind))) => behind,
+        (Reading::Rows, None) => {
+            return Err((NOT_ROW_LOCAL, "a scalar; the first axis of an input is its rows".into()));
+        }
     };
-    Ok(Declared { elem, dims: behind.iter().map(extent).collect::<Result<_, _>>()? })
+    Ok(Declared { elem, dims: of_row.iter().map(extent).collect::<Result<_, _>>()? })
 }
 
 /// The names of each input's columns.
 fn columns(
     lift: &mut Lift<'_>,
+    graph: &GraphProto,
     inputs: &[usize],
     declared: &[Option<Declared>],
     options: &Options,
@@ -87,10 +110,11 @@ fn columns(
             [None] if only && given.is_some() => given.map(|g| g.len() as u64),
             _ => dims.iter().try_fold(1u64, |a, d| a.checked_mul((*d)?)),
         };
-        match width.filter(|w| (1..=MAX_ELEMENTS).contains(w)) {
+        // Of no elements where a row is a call: nothing is bound.
+        match width.filter(|w| *w <= MAX_ELEMENTS) {
             Some(w) => widths.push(w as usize),
             None => {
-                let fault = Diagnostic::new("flock::lift::input", place(lift, *i), "the number of columns is not said")
+                let fault = Diagnostic::new(INPUT, place(graph, *i), "the number of columns is not said")
                     .help("name them with `--columns`, or export the model with a fixed number of features");
                 lift.fault(fault);
                 return None;
@@ -107,7 +131,7 @@ fn columns(
         Some(names) => return fault(lift, format!("the graph reads {total} columns, {} are named", names.len())),
         None if total as u64 > MAX_ELEMENTS => return fault(lift, format!("the graph reads {total} columns")),
         None => {
-            let own = |(i, w): (&usize, &usize)| own_names(&lift.graph.input[*i].name, *w);
+            let own = |(i, w): (&usize, &usize)| own_names(&graph.input[*i].name, *w);
             inputs.iter().zip(&widths).flat_map(own).collect()
         }
     };
@@ -125,27 +149,31 @@ fn own_names(name: &str, width: usize) -> Vec<String> {
     if width == 1 { vec![name.to_owned()] } else { (0..width).map(|i| format!("{name}_{i}")).collect() }
 }
 
-fn value(lift: &mut Lift<'_>, i: usize, declared: &Declared, names: &[String]) -> Option<Tensor> {
+fn value(lift: &mut Lift<'_>, graph: &GraphProto, i: usize, declared: &Declared, names: &[String]) -> Option<Value> {
+    let elem = declared.elem;
     let dims = match declared.dims.as_slice() {
         [None] => vec![names.len() as u64],
         dims => dims.iter().map(|d| d.unwrap_or(1)).collect(),
     };
-    let built = lift.spend(64 * names.len() as u64).and_then(|()| frame(lift, declared.elem, names));
+    if names.is_empty() {
+        let data = crate::node::zero(elem.dtype()).gather(&[]).data;
+        return Literal::new(elem, dims, data).map(Value::from);
+    }
+    let shape = if lift.reading == Reading::Calls { Shape::fixed(&dims) } else { Shape::rows_by(&dims) };
+    let built = lift.spend(64 * names.len() as u64).and_then(|()| frame(lift, elem, names));
     match built {
-        Ok(node) => {
-            let shape = Shape(std::iter::once(Dim::Rows).chain(dims.into_iter().map(Dim::Fixed)).collect());
-            Some(Tensor { elem: declared.elem, shape, node })
-        }
+        Ok(node) => Some(Tensor { elem, shape, node }.into()),
         Err(message) => {
-            lift.fault(Diagnostic::new("flock::lift::input", place(lift, i), message));
+            lift.fault(Diagnostic::new(INPUT, place(graph, i), message));
             None
         }
     }
 }
 
-/// The columns as one frame of the tensor's element type, without nulls.
+/// The columns as one frame of the tensor's element type, without nulls. A number that the type does not hold is rounded
+/// where it is a float, and its row is refused where it is an integer.
 fn frame(lift: &mut Lift<'_>, elem: Elem, names: &[String]) -> Result<NodeId, String> {
-    let dtype = if elem.is_float() { DType::F64 } else { elem.dtype() };
+    let dtype = if elem.is_any_float() { DType::F64 } else { elem.dtype() };
     let ty = FrameType::new(dtype, 1).nullable();
     let b = &mut lift.b;
     let columns = names
@@ -154,14 +182,17 @@ fn frame(lift: &mut Lift<'_>, elem: Elem, names: &[String]) -> Result<NodeId, St
         .collect::<Result<Vec<_>, _>>()?;
     let mut op = |op: Op, attr: Attr, args: &[NodeId]| b.op_with(op, attr, args).map_err(|e| e.to_string());
     let frame = if columns.len() == 1 { columns[0] } else { op(Op::Concat, Attr::None, &columns)? };
-    if elem.is_float() {
+    if elem.is_any_float() {
         let nan = lift.b.constant(Frame::row_f64([f64::NAN]));
         let frame = lift.b.op(Op::Coalesce, &[frame, nan]).map_err(|e| e.to_string())?;
-        if elem == Elem::F64 {
-            return Ok(frame);
-        }
-        let ty = FrameType::new(DType::F32, names.len() as u32);
-        return lift.b.op_with(Op::Cast, Attr::Type(ty), &[frame]).map_err(|e| e.to_string());
+        return match elem {
+            Elem::F64 => Ok(frame),
+            Elem::Small(format) => numbers::rounded(&mut lift.b, frame, format, false),
+            _ => {
+                let ty = FrameType::new(DType::F32, names.len() as u32);
+                lift.b.op_with(Op::Cast, Attr::Type(ty), &[frame]).map_err(|e| e.to_string())
+            }
+        };
     }
     let null = op(Op::IsNull, Attr::None, &[frame])?;
     let valid = op(Op::Not, Attr::None, &[null])?;
@@ -169,8 +200,8 @@ fn frame(lift: &mut Lift<'_>, elem: Elem, names: &[String]) -> Result<NodeId, St
     let zero = lift.b.constant(crate::node::zero(dtype));
     lift.b.refuse_unless(all);
     let frame = lift.b.op(Op::Coalesce, &[frame, zero]).map_err(|e| e.to_string())?;
-    if elem == Elem::I32 {
-        lift.refuse_beyond_i32(frame).map_err(|e| e.to_string())?;
+    if let Elem::Int(int) = elem {
+        numbers::refuse_beyond(&mut lift.b, frame, int)?;
     }
     Ok(frame)
 }

@@ -9,6 +9,7 @@ mod broadcast;
 mod columns;
 mod describe;
 mod elem;
+mod extents;
 mod external;
 mod fold;
 mod groups;
@@ -17,6 +18,7 @@ mod labels;
 mod lift;
 mod literal;
 mod node;
+mod numbers;
 pub mod ops;
 mod outputs;
 mod report;
@@ -28,7 +30,7 @@ mod wire;
 mod wiring;
 
 pub use describe::operators;
-pub use lift::{Options, lift};
+pub use lift::{Options, Reading, lift};
 pub use wire::sniff;
 
 /// A step of a lift: its result, or the fault that stops it.

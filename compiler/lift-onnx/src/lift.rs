@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flock_ir_spec::{Diagnostic, Faults, Frame, FunctionBuilder, Module, NodeId, Op, TypeError};
-use onnx_protobuf::{GraphProto, Message, ModelProto};
+use flock_ir_spec::{Diagnostic, Faults, FunctionBuilder, Module};
+use onnx_protobuf::{GraphProto, Message, ModelProto, NodeProto};
 
 use crate::Res;
 use crate::attributes;
@@ -30,28 +30,52 @@ pub struct Options {
     pub columns: Option<Vec<String>>,
     /// The model's folder, where external tensor data may lie; without one such data is refused.
     pub folder: Option<PathBuf>,
+    /// What a row of the data is to the graph; None tries [`Reading::Rows`], then, where it can be, [`Reading::Calls`].
+    pub reading: Option<Reading>,
+}
+
+/// What a row of the data is to the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// A row of every input: its first axis is the batch.
+    Rows,
+    /// A call of the graph: an input's elements are all in one row. It is asked for where a graph without a batch has
+    /// fixed extents (`[30]` features in, a scalar out) or works across its first axis.
+    Calls,
 }
 
 /// The state of a lift.
 pub struct Lift<'m> {
     /// The function under construction.
     pub b: FunctionBuilder,
-    /// The graph.
-    pub graph: &'m GraphProto,
+    /// What a row is.
+    pub reading: Reading,
     /// Class labels of the classifiers met so far.
     pub labels: Vec<Arc<Labels>>,
     /// Tensor data beside the model.
     pub files: Files,
-    sources: HashMap<&'m str, Source>,
-    /// Values of names; None where a fault stands in the way.
-    values: HashMap<&'m str, Option<Value>>,
+    /// The graph, and in it the subgraph that is lifted, and so on.
+    scopes: Vec<Scope<'m>>,
     opsets: HashMap<String, i64>,
     faults: Report,
     budget: u64,
 }
 
+/// A graph and what its names stand for.
+struct Scope<'m> {
+    graph: &'m GraphProto,
+    /// Where the graph is: `graph`, or `graph.node[3] (If).then_branch`.
+    path: String,
+    sources: HashMap<&'m str, Source>,
+    /// Values of names; None where a fault stands in the way.
+    values: HashMap<&'m str, Option<Value>>,
+}
+
 /// Elements of constants that a small model may make while it is lifted; a large one may make four times its bytes.
 const SMALL_BUDGET: u64 = 1 << 26;
+
+/// Graphs within graphs.
+const MAX_SCOPES: usize = 16;
 
 /// Reads an ONNX model and lifts it to a module with one function of that name.
 ///
@@ -61,30 +85,51 @@ pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Fault
     wire::check(bytes).map_err(|d| vec![d])?;
     let model = ModelProto::parse_from_bytes(bytes)
         .map_err(|e| vec![Diagnostic::new("flock::lift::damaged", "model", format!("no ONNX model: {e}"))])?;
+    let budget = SMALL_BUDGET + 4 * bytes.len() as u64;
+    let read = |reading| lifted(name, &model, options, reading, budget);
+    match options.reading {
+        Some(reading) => read(reading),
+        None => read(Reading::Rows).or_else(|faults| {
+            if may_be_calls(&model, &faults) { read(Reading::Calls).map_err(|_| faults) } else { Err(faults) }
+        }),
+    }
+}
+
+/// Whether a graph that is not row-local can be called row by row: all of its inputs have fixed extents, and there is no
+/// other fault.
+fn may_be_calls(model: &ModelProto, faults: &Faults) -> bool {
+    let graph = model.graph.as_ref();
+    graph.is_some_and(inputs::all_fixed) && faults.iter().all(|f| f.code == NOT_ROW_LOCAL)
+}
+
+/// The code of a fault that calls row by row may heal.
+pub const NOT_ROW_LOCAL: &str = "flock::lift::not_row_local";
+
+fn lifted(name: &str, model: &ModelProto, options: &Options, reading: Reading, budget: u64) -> Result<Module, Faults> {
     let mut faults = Report::default();
-    let opsets = versions::opsets(&model, &mut faults);
+    let opsets = versions::opsets(model, &mut faults);
     let Some(graph) = model.graph.as_ref() else {
         faults.push(Diagnostic::new("flock::lift::damaged", "model", "a model without a graph"));
         return Err(faults.finish());
     };
-    let wiring = wiring::wire(graph, &mut faults);
+    let wiring = wiring::wire(graph, "graph", &|_| false, &mut faults);
+    let scope = Scope { graph, path: "graph".to_owned(), sources: wiring.sources, values: HashMap::new() };
     let mut lift = Lift {
         b: FunctionBuilder::new(name),
-        graph,
+        reading,
         labels: Vec::new(),
         files: Files::new(options.folder.clone()),
-        sources: wiring.sources,
-        values: HashMap::new(),
+        scopes: vec![scope],
         opsets,
         faults,
-        budget: SMALL_BUDGET + 4 * bytes.len() as u64,
+        budget,
     };
-    inputs::bind(&mut lift, &wiring.order, options);
+    inputs::bind(&mut lift, graph, &wiring.order, options);
     for index in wiring.order {
         lift.node(index);
     }
     if lift.faults.total() == 0 {
-        outputs::name(&mut lift);
+        outputs::name(&mut lift, graph);
     }
     let Lift { b, faults, .. } = lift;
     if faults.total() == 0 { b.finish() } else { Err(faults.finish()) }
@@ -107,46 +152,79 @@ impl<'m> Lift<'m> {
         }
     }
 
+    fn scope(&self) -> &Scope<'m> {
+        &self.scopes[self.scopes.len() - 1]
+    }
+
+    /// The place of a node of the graph that is lifted.
+    pub fn place(&self, index: usize, node: &NodeProto) -> String {
+        wiring::place(&self.scope().path, index, node)
+    }
+
     /// Sets the value of a name.
     pub fn set(&mut self, name: &'m str, value: Option<Value>) {
-        self.values.insert(name, value);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.values.insert(name, value);
+        }
     }
 
-    /// The source of a name.
+    /// The source of a name in the graph that is lifted.
     pub fn source(&self, name: &str) -> Option<Source> {
-        self.sources.get(name).copied()
+        self.scope().sources.get(name).copied()
     }
 
-    /// The value of a name; None where a fault, reported already, stands in the way.
+    /// The value of a name, also of one of a graph around; None where a fault, reported already, stands in the way.
     pub fn value(&mut self, name: &'m str) -> Option<Value> {
-        if let Some(known) = self.values.get(name) {
+        let at = self.scopes.iter().rposition(|s| s.values.contains_key(name) || s.sources.contains_key(name))?;
+        if let Some(known) = self.scopes[at].values.get(name) {
             return known.clone();
         }
-        let value = match self.source(name) {
-            Some(Source::Initializer(i)) => self.initializer(i),
+        let value = match self.scopes[at].sources.get(name) {
+            Some(Source::Initializer(i)) => self.initializer(at, *i),
             _ => None,
         };
-        self.values.insert(name, value.clone());
+        self.scopes[at].values.insert(name, value.clone());
         value
     }
 
-    fn initializer(&mut self, index: usize) -> Option<Value> {
-        let tensor = &self.graph.initializer[index];
+    fn initializer(&mut self, scope: usize, index: usize) -> Option<Value> {
+        let graph = self.scopes[scope].graph;
+        let tensor = &graph.initializer[index];
         match literal::decode(tensor, &mut self.files) {
             Ok(literal) => Some(Value::Literal(Arc::new(literal))),
             Err(message) => {
-                let place = format!("graph.initializer[{index}] {:?}", tensor.name);
+                let place = format!("{}.initializer[{index}] {:?}", self.scopes[scope].path, tensor.name);
                 self.fault(Diagnostic::new("flock::lift::tensor", place, message));
                 None
             }
         }
     }
 
+    /// Lifts a graph within the graph: the values of its outputs. Its own faults are reported, and None comes back.
+    pub fn subgraph(&mut self, graph: &'m GraphProto, path: String) -> Option<Vec<Value>> {
+        let before = self.faults.total();
+        if self.scopes.len() >= MAX_SCOPES {
+            self.fault(Diagnostic::new("flock::lift::too_large", path, "graphs within graphs within graphs"));
+            return None;
+        }
+        let scopes = &self.scopes;
+        let known = |name: &str| scopes.iter().any(|s| s.sources.contains_key(name));
+        let wiring = wiring::wire(graph, &path, &known, &mut self.faults);
+        self.scopes.push(Scope { graph, path, sources: wiring.sources, values: HashMap::new() });
+        for index in wiring.order {
+            self.node(index);
+        }
+        let values = graph.output.iter().map(|o| self.value(&o.name)).collect();
+        self.scopes.pop();
+        if self.faults.total() == before { values } else { None }
+    }
+
     /// Lifts a node: its outputs become values, or its faults are reported.
     fn node(&mut self, index: usize) {
-        let proto = &self.graph.node[index];
+        let graph = self.scope().graph;
+        let proto = &graph.node[index];
         let faults = self.faults.total();
-        let lifter = self.lifter(index);
+        let lifter = self.lifter(index, proto);
         let inputs: Option<Vec<Option<Value>>> = proto
             .input
             .iter()
@@ -166,18 +244,18 @@ impl<'m> Lift<'m> {
             let value = outputs.get(i).cloned();
             if value.is_none() && !outputs.is_empty() {
                 let message = format!("output {i}, `{name}`, is not computed");
-                self.fault(Diagnostic::new("flock::lift::unsupported", wiring::place(index, proto), message));
+                self.fault(Diagnostic::new("flock::lift::unsupported", self.place(index, proto), message));
             }
-            self.values.insert(name, value);
+            self.set(name, value);
         }
     }
 
     /// The lifter of a node and the version of its operator set, after the door: the operator, its attributes and the
     /// numbers of inputs and outputs are known.
-    fn lifter(&mut self, index: usize) -> Option<(&'static Lifter, i64)> {
-        let proto = &self.graph.node[index];
+    fn lifter(&mut self, index: usize, proto: &NodeProto) -> Option<(&'static Lifter, i64)> {
         let domain = versions::domain(&proto.domain);
-        let place = || wiring::place(index, proto);
+        let place = self.place(index, proto);
+        let place = || place.clone();
         let opset = self.opsets.get(domain).copied();
         let version = opset.map_or_else(|| "of no imported opset".to_owned(), |v| format!("opset {v}"));
         let Some(lifter) = ops::find(domain, &proto.op_type) else {
@@ -212,18 +290,6 @@ impl<'m> Lift<'m> {
             }
         }
         (self.faults.total() == before).then_some((lifter, opset))
-    }
-
-    /// Refuses rows with an integer that int32 does not hold; onnxruntime would keep its last 32 bits.
-    pub fn refuse_beyond_i32(&mut self, frame: NodeId) -> Result<(), TypeError> {
-        let b = &mut self.b;
-        let low = b.constant(Frame::row_i64([i64::from(i32::MIN)]));
-        let high = b.constant(Frame::row_i64([i64::from(i32::MAX)]));
-        let (above, below) = (b.op(Op::Ge, &[frame, low])?, b.op(Op::Le, &[frame, high])?);
-        let fits = b.op(Op::And, &[above, below])?;
-        let all = b.op(Op::All, &[fits])?;
-        b.refuse_unless(all);
-        Ok(())
     }
 
     /// Runs `f` with another function under construction; gives what it built.

@@ -8,7 +8,7 @@ use onnx_protobuf::NodeProto;
 use crate::Res;
 use crate::attributes::Attributes;
 use crate::elem::Elem;
-use crate::lift::Lift;
+use crate::lift::{Lift, Reading};
 use crate::literal::{self, Literal, MAX_ELEMENTS};
 use crate::ops::Lifter;
 use crate::shape::{Dim, Shape};
@@ -31,12 +31,12 @@ pub struct Node<'l, 'm> {
 }
 
 /// Budget that an operator of the IR takes: its node is a few hundred bytes.
-const NODE_COST: u64 = 32;
+pub const NODE_COST: u64 = 32;
 
 impl<'m> Node<'_, 'm> {
     /// A fault of this node.
     pub fn fault(&self, code: &'static str, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(code, crate::wiring::place(self.index, self.proto), message)
+        Diagnostic::new(code, self.lift.place(self.index, self.proto), message)
     }
 
     /// What the IR, or a row by itself, cannot express.
@@ -56,7 +56,7 @@ impl<'m> Node<'_, 'm> {
 
     /// A node that mixes rows.
     pub fn mixes_rows(&self, message: impl Into<String>) -> Diagnostic {
-        self.fault("flock::lift::not_row_local", message)
+        self.fault(crate::lift::NOT_ROW_LOCAL, message)
     }
 
     /// The version of the operator's definition.
@@ -82,11 +82,44 @@ impl<'m> Node<'_, 'm> {
     /// Input i as a tensor; a known one becomes a constant of the function.
     pub fn tensor(&mut self, i: usize) -> Res<Tensor> {
         match self.given(i)?.clone() {
-            Value::Tensor(t) => Ok(t),
-            Value::Literal(l) => self.known(&l),
-            other => {
-                Err(self.fault("flock::lift::type", format!("input {i} is {}, expected a tensor", other.describe())))
+            value @ (Value::Map(_) | Value::Extents(_)) => {
+                let found = value.describe();
+                Err(self.fault("flock::lift::type", format!("input {i} is {found}, expected a tensor")))
             }
+            value => self.value_tensor(&value),
+        }
+    }
+
+    /// Input i as a tensor that may be a known one of no elements; that has a node that nothing reads.
+    pub fn tensor_or_empty(&mut self, i: usize) -> Res<Tensor> {
+        match self.given(i)? {
+            Value::Literal(l) if l.len() == 0 => {
+                let (elem, shape) = (l.elem, l.shape());
+                let node = self.constant(zero(elem.dtype()))?;
+                Ok(Tensor { elem, shape, node })
+            }
+            _ => self.tensor(i),
+        }
+    }
+
+    /// The elements of a tensor at every sum of the offsets; none of them are a known tensor.
+    pub fn picked(&mut self, x: &Tensor, offsets: &[Vec<i64>], shape: Shape) -> Res<Vec<Value>> {
+        if let Some(empty) = Literal::empty(x.elem, &shape) {
+            return Ok(vec![empty.into()]);
+        }
+        let picked = self.pick(x.node, offsets)?;
+        self.give(x.elem, shape, picked)
+    }
+
+    /// A value as a tensor; a known one becomes a constant of the function.
+    pub fn value_tensor(&mut self, value: &Value) -> Res<Tensor> {
+        match value {
+            Value::Tensor(t) => Ok(t.clone()),
+            Value::Literal(l) if l.len() == 0 => {
+                Err(self.unsupported(format!("a tensor {} of no elements", l.shape())))
+            }
+            Value::Literal(l) => self.known(l),
+            other => Err(self.fault("flock::lift::type", format!("{}, expected a tensor", other.describe()))),
         }
     }
 
@@ -99,6 +132,37 @@ impl<'m> Node<'_, 'm> {
     pub fn float_tensor(&mut self, i: usize) -> Res<Tensor> {
         let tensor = self.tensor(i)?;
         if tensor.elem.is_float() { Ok(tensor) } else { Err(self.wrong_type(i, tensor.elem, "float or double")) }
+    }
+
+    /// Input i as a tensor of any float.
+    pub fn any_float_tensor(&mut self, i: usize) -> Res<Tensor> {
+        let tensor = self.tensor(i)?;
+        if tensor.elem.is_any_float() { Ok(tensor) } else { Err(self.wrong_type(i, tensor.elem, "a float")) }
+    }
+
+    /// Input i as a tensor of numbers.
+    pub fn number_tensor(&mut self, i: usize) -> Res<Tensor> {
+        let tensor = self.tensor(i)?;
+        if tensor.elem.is_number() { Ok(tensor) } else { Err(self.wrong_type(i, tensor.elem, "numbers")) }
+    }
+
+    /// The one axis of an attribute, in a tensor.
+    pub fn axis_attribute(&self, shape: &Shape, default: i64) -> Res<usize> {
+        let axis = self.attributes().int("axis").unwrap_or(default);
+        self.axis_of(shape, axis)
+    }
+
+    /// An axis that may count from behind, in a tensor.
+    pub fn axis_of(&self, shape: &Shape, axis: i64) -> Res<usize> {
+        shape.axis(axis).ok_or_else(|| self.bad_attribute(format!("axis {axis} of a tensor {shape}")))
+    }
+
+    /// An extent that is not the rows'.
+    pub fn extent(&self, shape: &Shape, axis: usize) -> Res<u64> {
+        match shape.0.get(axis) {
+            Some(Dim::Fixed(n)) => Ok(*n),
+            _ => Err(self.mixes_rows(format!("it works along the rows of a tensor {shape}"))),
+        }
     }
 
     /// The fault of an input of another type.
@@ -153,7 +217,7 @@ impl<'m> Node<'_, 'm> {
     /// A constant of one row of numbers in the dtype of `like`.
     pub fn numbers(&mut self, like: Elem, xs: Vec<f64>) -> Res<NodeId> {
         let frame = match like {
-            Elem::F32 => Frame::row_f32(xs.into_iter().map(|x| x as f32).collect::<Vec<_>>()),
+            Elem::F32 | Elem::Small(_) => Frame::row_f32(xs.into_iter().map(|x| x as f32).collect::<Vec<_>>()),
             Elem::F64 => Frame::row_f64(xs),
             _ => Frame::row_i64(xs.into_iter().map(|x| x as i64).collect::<Vec<_>>()),
         };
@@ -232,17 +296,28 @@ impl<'m> Node<'_, 'm> {
         self.settled(cast)
     }
 
-    /// Input i as `[rows, features]`, and the number of features.
+    /// Input i as `[rows, features]`, and the number of features. Where a row is a call, `[1, features]` is a row as well,
+    /// and so is `[features]`.
     pub fn features(&mut self, i: usize) -> Res<(Tensor, u32)> {
         let tensor = self.tensor(i)?;
+        let calls = self.lift.reading == Reading::Calls;
         match tensor.shape.0.as_slice() {
-            [Dim::Rows, Dim::Fixed(_)] => {
-                let width = self.frame_width(&tensor.shape)?;
-                Ok((tensor, width))
+            [Dim::Rows, Dim::Fixed(_)] => {}
+            [Dim::Fixed(1), Dim::Fixed(_)] if calls => {}
+            [Dim::Fixed(n)] if calls => {
+                let shape = Shape::fixed(&[1, *n]);
+                let width = self.frame_width(&shape)?;
+                return Ok((Tensor { shape, ..tensor }, width));
             }
-            [Dim::Rows] => Err(self.mixes_rows("a tensor [rows] is one row of features to this operator")),
-            _ => Err(self.bad_shape(format!("input {i} is a tensor {}, expected [rows, features]", tensor.shape))),
+            [Dim::Rows] => return Err(self.mixes_rows("a tensor [rows] is one row of features to this operator")),
+            _ => {
+                return Err(
+                    self.bad_shape(format!("input {i} is a tensor {}, expected [rows, features]", tensor.shape))
+                );
+            }
         }
+        let width = self.frame_width(&tensor.shape)?;
+        Ok((tensor, width))
     }
 
     /// A tensor of numbers as float32, as most operators of ai.onnx.ml compute.

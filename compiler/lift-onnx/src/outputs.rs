@@ -8,15 +8,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use flock_ir_spec::{Attr, Diagnostic, NodeId, Op};
+use onnx_protobuf::GraphProto;
 
 use crate::labels::Labels;
-use crate::lift::Lift;
+use crate::lift::{Lift, Reading};
 use crate::shape::Dim;
 use crate::value::{Tensor, Value};
 
 /// Names the outputs' columns.
-pub fn name(lift: &mut Lift<'_>) {
-    let graph = lift.graph;
+pub fn name<'m>(lift: &mut Lift<'m>, graph: &'m GraphProto) {
     if graph.output.is_empty() {
         lift.fault(Diagnostic::new("flock::lift::output", "graph.output", "a graph without outputs"));
     }
@@ -24,9 +24,9 @@ pub fn name(lift: &mut Lift<'_>) {
     let columns = match values.as_slice() {
         [Some(Value::Tensor(labels)), Some(numbers)] if is_labels(labels) => match numbers_by_label(lift, numbers) {
             Some((names, numbers)) => classifier(lift, labels, &names, &numbers),
-            None => plain(lift, &values),
+            None => plain(lift, graph, &values),
         },
-        _ => plain(lift, &values),
+        _ => plain(lift, graph, &values),
     };
     let mut names = HashSet::new();
     for (name, node) in columns {
@@ -40,14 +40,14 @@ pub fn name(lift: &mut Lift<'_>) {
 }
 
 fn is_labels(tensor: &Tensor) -> bool {
-    tensor.shape.0 == [Dim::Rows] && !tensor.elem.is_float()
+    matches!(tensor.shape.0.as_slice(), [Dim::Rows | Dim::Fixed(1)]) && !tensor.elem.is_any_float()
 }
 
 fn numbers_by_label(lift: &Lift<'_>, value: &Value) -> Option<(Arc<Labels>, Tensor)> {
     match value {
         Value::Map(map) => Some((map.labels.clone(), map.numbers.clone())),
         Value::Tensor(t) if t.elem.is_float() => match t.shape.0.as_slice() {
-            [Dim::Rows, Dim::Fixed(k)] => {
+            [Dim::Rows | Dim::Fixed(1), Dim::Fixed(k)] => {
                 let labels = lift.labels.iter().find(|l| l.len() as u64 == *k)?;
                 Some((labels.clone(), t.clone()))
             }
@@ -66,31 +66,42 @@ fn classifier(lift: &mut Lift<'_>, label: &Tensor, labels: &Labels, numbers: &Te
     columns
 }
 
-fn plain(lift: &mut Lift<'_>, values: &[Option<Value>]) -> Columns {
-    let graph = lift.graph;
+fn plain(lift: &mut Lift<'_>, graph: &GraphProto, values: &[Option<Value>]) -> Columns {
     let mut columns = Vec::new();
     for (i, value) in values.iter().enumerate() {
         let name = &graph.output[i].name;
-        let of_rows = |t: &Tensor| t.shape.0.first() == Some(&Dim::Rows);
-        match value {
-            Some(Value::Tensor(t)) if of_rows(t) => {
+        match value.as_ref().and_then(|v| tensor_of_rows(lift, v)) {
+            Some(t) => {
                 let width = t.shape.width().unwrap_or(0);
                 let names =
                     if width == 1 { vec![name.clone()] } else { (0..width).map(|j| format!("{name}_{j}")).collect() };
-                columns.extend(each_column(lift, t, names));
+                columns.extend(each_column(lift, &t, names));
             }
-            Some(Value::Map(map)) => {
+            None if matches!(value, Some(Value::Map(_))) => {
+                let Some(Value::Map(map)) = value else { continue };
                 let names = map.labels.names().into_iter().map(|l| format!("{name}_{l}")).collect();
-                columns.extend(each_column(lift, &map.numbers.clone(), names));
+                columns.extend(each_column(lift, &map.numbers, names));
             }
-            other => {
-                let found = other.as_ref().map_or_else(|| "nothing".to_owned(), Value::describe);
+            None => {
+                let found = value.as_ref().map_or_else(|| "nothing".to_owned(), Value::describe);
                 let message = format!("the output is {found}, which has no value per row");
                 lift.fault(Diagnostic::new("flock::lift::output", format!("graph.output[{i}] {name:?}"), message));
             }
         }
     }
     columns
+}
+
+/// A tensor with rows; where a row is a call, any tensor, a known one included.
+fn tensor_of_rows(lift: &mut Lift<'_>, value: &Value) -> Option<Tensor> {
+    let calls = lift.reading == Reading::Calls;
+    match value {
+        Value::Tensor(t) if calls || t.shape.rows_axis().is_some() => Some(t.clone()),
+        Value::Literal(l) if calls && l.len() > 0 => {
+            Some(Tensor { elem: l.elem, shape: l.shape(), node: lift.b.constant(l.frame.clone()) })
+        }
+        _ => None,
+    }
 }
 
 fn each_column(lift: &mut Lift<'_>, tensor: &Tensor, names: Vec<String>) -> Columns {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flock_ir_spec::NodeId;
 
 use crate::elem::Elem;
+use crate::extents::Extents;
 use crate::labels::Labels;
 use crate::literal::Literal;
 use crate::shape::Shape;
@@ -18,6 +19,8 @@ pub enum Value {
     Literal(Arc<Literal>),
     /// What ZipMap gives: a number per label.
     Map(Map),
+    /// Extents, the number of rows among them.
+    Extents(Extents),
 }
 
 /// A tensor whose rows are computed by a node of the IR.
@@ -47,6 +50,7 @@ impl Value {
             Value::Tensor(t) => format!("a {} tensor {}", t.elem.name(), t.shape),
             Value::Literal(l) => format!("a {} constant {}", l.elem.name(), l.shape()),
             Value::Map(_) => "a sequence of maps".into(),
+            Value::Extents(_) => "the number of rows".into(),
         }
     }
 }

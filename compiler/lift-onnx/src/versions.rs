@@ -12,8 +12,9 @@ pub const ML: &str = "ai.onnx.ml";
 /// The domain of all others, `ai.onnx`, which files write as nothing.
 pub const MAIN: &str = "";
 
-/// Versions of `ai.onnx` and `ai.onnx.ml` whose operators the lifters were compared with: those of onnx 1.23.
-const MAIN_OPSETS: std::ops::RangeInclusive<i64> = 9..=28;
+/// Versions of `ai.onnx` and `ai.onnx.ml` whose operators the lifters were compared with: those of onnx 1.23. Below 9 an
+/// operator is read where its definition was the one of 9 already.
+const MAIN_OPSETS: std::ops::RangeInclusive<i64> = 1..=28;
 const ML_OPSETS: std::ops::RangeInclusive<i64> = 1..=5;
 /// Versions of the file format, of the same onnx.
 const FORMATS: std::ops::RangeInclusive<i64> = 3..=14;

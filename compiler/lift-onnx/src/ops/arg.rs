@@ -20,7 +20,17 @@ const fn ranking(op: &'static str, lift: Lift) -> Lifter {
 pub static LIFTERS: &[Lifter] = &[ranking("ArgMax", |n| lift(n, false)), ranking("ArgMin", |n| lift(n, true))];
 
 fn lift(node: &mut Node<'_, '_>, least: bool) -> Res<Vec<Value>> {
-    let x = node.float_tensor(0)?;
+    let x = node.number_tensor(0)?;
+    // Integers of up to 53 bits are compared as doubles.
+    let x = match x.elem {
+        Elem::Int(int) => {
+            if int.bits > 53 {
+                node.refuse_inexact(x.node)?;
+            }
+            crate::value::Tensor { elem: Elem::F64, node: node.as_f64(x.node)?, ..x }
+        }
+        _ => x,
+    };
     let axis = node.attributes().int("axis").unwrap_or(0);
     let groups = node.groups(&x.shape, &[axis])?;
     let last = node.attributes().int("select_last_index").unwrap_or(0) != 0;

@@ -1,44 +1,126 @@
-//! `Cast`: to another element type.
+//! `Cast`, `CastLike`, `BitCast`: to another element type.
 //!
-//! A float becomes the integer towards zero; a row in which there is none is refused, as is one in which int32 does not
-//! hold the integer (onnxruntime leaves both to the processor). A bool becomes the text `1` or `0`. Floats to text and text
-//! to numbers are not expressible.
-//! Source: ai.onnx Cast-9 … -28; onnxruntime `tensor/cast_op.cc`.
+//! A float becomes the integer towards zero; a row in which the type has none is refused (C leaves that open; types of
+//! less than 8 bits keep the last bits, as onnx does). An integer keeps its last bits. Floats of less than 32 bits are
+//! rounded to nearest, ties to even; with `saturate` what an 8-bit float does not hold becomes its greatest number. A bool
+//! becomes the text `1` or `0`. Floats to text, text to numbers, and the bits of floats are not expressible.
+//! Source: ai.onnx Cast-9 … -28, CastLike-15 … -28, BitCast-26; onnxruntime `tensor/cast_op.cc`.
 
-use flock_ir_spec::{Frame, Op};
+use flock_ir_spec::{Attr, DType, Frame, NodeId, Op, Word};
 
 use super::Lifter;
 use crate::Res;
-use crate::attributes::Form;
-use crate::elem::{Elem, name_of};
+use crate::attributes::{Declared, Form};
+use crate::elem::{Elem, Format, Special, name_of};
 use crate::node::Node;
-use crate::value::Value;
+use crate::value::{Tensor, Value};
 
-pub static LIFTERS: &[Lifter] = &[Lifter {
-    attributes: &[("to", Form::Int)],
-    // Both are about 8-bit floats.
-    ignores: &["saturate", "round_mode"],
-    ..Lifter::main("Cast", &[9, 13, 19, 21, 23, 24, 25, 28], 1..=1, lift)
-}];
+const ROUNDING: [Declared; 2] = [("saturate", Form::Int), ("round_mode", Form::Text)];
 
-fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+pub static LIFTERS: &[Lifter] = &[
+    Lifter {
+        attributes: &[("to", Form::Int), ROUNDING[0], ROUNDING[1]],
+        ..Lifter::main("Cast", &[9, 13, 19, 21, 23, 24, 25, 28], 1..=1, cast)
+    },
+    Lifter { attributes: &ROUNDING, ..Lifter::main("CastLike", &[15, 19, 21, 23, 24, 25, 28], 2..=2, like) },
+    Lifter { attributes: &[("to", Form::Int)], ..Lifter::main("BitCast", &[26], 1..=1, bits) },
+];
+
+fn target(node: &Node<'_, '_>) -> Res<Elem> {
     let to = node.attributes().int("to").ok_or_else(|| node.bad_attribute("no type to cast to"))?;
-    let to = Elem::of(to).ok_or_else(|| node.unsupported(format!("a cast to {}", name_of(to))))?;
+    Elem::of(to).ok_or_else(|| node.unsupported(format!("a cast to {}", name_of(to))))
+}
+
+fn cast(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    let to = target(node)?;
+    lift(node, to)
+}
+
+fn like(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    let to = match &node.inputs[1] {
+        Some(Value::Tensor(t)) => t.elem,
+        Some(Value::Literal(l)) => l.elem,
+        _ => return Err(node.unsupported("a type that no tensor gives")),
+    };
+    lift(node, to)
+}
+
+fn lift(node: &mut Node<'_, '_>, to: Elem) -> Res<Vec<Value>> {
+    let x = node.tensor(0)?;
+    let value = node.converted(&x, to)?;
+    node.give(to, x.shape, value)
+}
+
+fn bits(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    let to = target(node)?;
     let x = node.tensor(0)?;
     let value = match (x.elem, to) {
         (from, to) if from == to => x.node,
-        (Elem::Str, _) | (Elem::F32 | Elem::F64, Elem::Str) => {
-            return Err(node.unsupported(format!("a cast from {} to {}", x.elem.name(), to.name())));
+        (Elem::Int(from), Elem::Int(int)) if from.bits == int.bits => node.wrapped(x.node, int)?,
+        (Elem::Bool, Elem::Int(int)) if int.bits == 8 => node.cast(x.node, DType::I64)?,
+        (from, to) => {
+            return Err(node.unsupported(format!("the bits of {} as {}: no operator of the IR reads the bits of a float", from.name(), to.name())));
         }
-        (Elem::Bool, Elem::Str) => {
-            let (yes, no) = (node.constant(Frame::row_str(["1"]))?, node.constant(Frame::row_str(["0"]))?);
-            node.op(Op::Select, &[x.node, yes, no])?
-        }
-        _ => node.cast(x.node, to.dtype())?,
     };
-    if to == Elem::I32 && x.elem != Elem::I32 && x.elem != Elem::Bool {
-        let refused = node.lift.refuse_beyond_i32(value);
-        refused.map_err(|e| node.fault("flock::lift::type", e.to_string()))?;
-    }
     node.give(to, x.shape, value)
+}
+
+impl Node<'_, '_> {
+    /// The elements in another type, by the node's `saturate` and `round_mode`.
+    pub fn converted(&mut self, x: &Tensor, to: Elem) -> Res<NodeId> {
+        match (x.elem, to) {
+            (from, to) if from == to => Ok(x.node),
+            (Elem::Str, _) | (Elem::F32 | Elem::F64 | Elem::Small(_), Elem::Str) => {
+                Err(self.unsupported(format!("a cast from {} to {}", x.elem.name(), to.name())))
+            }
+            (Elem::Bool, Elem::Str) => {
+                let (yes, no) = (self.constant(Frame::row_str(["1"]))?, self.constant(Frame::row_str(["0"]))?);
+                self.op(Op::Select, &[x.node, yes, no])
+            }
+            (_, Elem::Small(format)) if format.special == Special::PowersOfTwo => self.power_of_two(x.node, format),
+            (from, Elem::Small(format)) => {
+                if matches!(from, Elem::Int(int) if int.bits == 64) {
+                    self.refuse_inexact(x.node)?;
+                }
+                let saturate = format.bits() <= 8 && self.attributes().int("saturate").unwrap_or(1) != 0;
+                self.rounded(x.node, format, saturate)
+            }
+            (from, Elem::Int(int)) => {
+                let whole = self.cast(x.node, DType::I64)?;
+                if from.is_int() || int.bits < 8 {
+                    return self.wrapped(whole, int);
+                }
+                if from != Elem::Bool {
+                    self.refuse_beyond(whole, int)?;
+                }
+                Ok(whole)
+            }
+            _ => self.cast(x.node, to.dtype()),
+        }
+    }
+
+    /// The power of two at or above the value, or below it with `round_mode` `down`; NaN below 0.
+    fn power_of_two(&mut self, x: NodeId, format: &'static Format) -> Res<NodeId> {
+        let side = match self.attributes().text("round_mode").unwrap_or("up") {
+            "up" => Word::Left,
+            "down" => Word::Right,
+            other => return Err(self.unsupported(format!("round_mode `{other}`"))),
+        };
+        let saturate = self.attributes().int("saturate").unwrap_or(1) != 0;
+        let x = self.as_f64(x)?;
+        let powers: Vec<f64> = (-format.bias..=format.bias).map(|e| 2f64.powi(e)).collect();
+        let edges = self.constant(Frame::row_f64(powers.clone()))?;
+        let place = self.op_with(Op::Bucketize, Attr::Word(side), &[x, edges])?;
+        let beyond = if saturate { format.greatest } else { f64::NAN };
+        let table: Vec<f64> = if side == Word::Left {
+            powers.into_iter().chain([beyond]).collect()
+        } else {
+            [if saturate { powers[0] } else { f64::NAN }].into_iter().chain(powers).collect()
+        };
+        let found = self.look_up(place, Frame { rows: table.len(), width: 1, ..Frame::row_f64(table) })?;
+        let (zero, nan) = (self.double(0.0)?, self.double(f64::NAN)?);
+        let number = self.op(Op::Ge, &[x, zero])?;
+        let found = self.op(Op::Select, &[number, found, nan])?;
+        self.cast(found, DType::F32)
+    }
 }

@@ -18,13 +18,17 @@ pub static LIFTERS: &[Lifter] = &[Lifter {
 fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let x = node.tensor(0)?;
     let (low, high) = (bound(node, &x, 1, "min")?, bound(node, &x, 2, "max")?);
-    if !x.elem.is_float() {
+    if !x.elem.is_any_float() {
         let low = low.map_or(Ok(x.node), |low| node.op(Op::Max, &[x.node, low]))?;
         let clipped = high.map_or(Ok(low), |high| node.op(Op::Min, &[low, high]))?;
         return node.give(x.elem, x.shape, clipped);
     }
     // A bound that is left out is the greatest finite number, so that infinities are clipped as well.
-    let greatest = if x.elem == Elem::F32 { f64::from(f32::MAX) } else { f64::MAX };
+    let greatest = match x.elem {
+        Elem::F64 => f64::MAX,
+        Elem::Small(format) => format.greatest,
+        _ => f64::from(f32::MAX),
+    };
     let low = low.map_or_else(|| node.number(x.elem, -greatest), Ok)?;
     let high = high.map_or_else(|| node.number(x.elem, greatest), Ok)?;
     let clipped = node.op(Op::Composite(Composite::CLIP), &[x.node, low, high])?;
@@ -33,18 +37,19 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
 
 fn bound(node: &mut Node<'_, '_>, x: &Tensor, input: usize, name: &str) -> Res<Option<NodeId>> {
     if node.version() < 11 {
-        let bound = node.attributes().float(name).filter(|_| x.elem.is_float());
+        let bound = node.attributes().float(name).filter(|_| x.elem.is_any_float());
         return bound.map(|b| node.number(x.elem, f64::from(b))).transpose();
     }
     if !node.has(input) {
         return Ok(None);
     }
-    let literal = node.literal(input)?;
-    if literal.elem != x.elem || literal.len() != 1 {
-        return Err(node.wrong_type(input, literal.elem, &format!("one {}", x.elem.name())));
+    let bound = node.tensor(input)?;
+    if bound.elem != x.elem || bound.shape.rows_axis().is_some() || bound.shape.width() != Some(1) {
+        let found = format!("{} {}", bound.elem.name(), bound.shape);
+        return Err(node.bad_shape(format!("a bound {found}, expected one {}", x.elem.name())));
     }
-    if literal.float().is_some_and(f64::is_nan) {
+    if node.literal(input).ok().and_then(|l| l.float()).is_some_and(f64::is_nan) {
         return Err(node.unsupported("a bound that is NaN"));
     }
-    node.known(&literal).map(|t| Some(t.node))
+    Ok(Some(bound.node))
 }

@@ -21,7 +21,7 @@ pub static LIFTERS: &[Lifter] = &[
 ];
 
 fn number(elem: Elem) -> bool {
-    elem.is_float() || elem.is_int()
+    elem.is_number()
 }
 
 fn truth(elem: Elem) -> bool {

@@ -16,7 +16,11 @@ pub static LIFTERS: &[Lifter] = &[Lifter {
 }];
 
 fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let (all, elem) = node.tensors_of_one_type()?;
+    let all = (0..node.inputs.len()).map(|i| node.tensor_or_empty(i)).collect::<Res<Vec<_>>>()?;
+    let elem = all[0].elem;
+    if let Some(i) = all.iter().position(|t| t.elem != elem) {
+        return Err(node.wrong_type(i, all[i].elem, elem.name()));
+    }
     let first = all[0].shape.clone();
     let axis = node.attributes().int("axis").ok_or_else(|| node.bad_attribute("no axis"))?;
     let axis = first.axis(axis).ok_or_else(|| node.bad_attribute(format!("axis {axis} of a tensor {first}")))?;
@@ -34,6 +38,9 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     }
     let mut shape = first;
     shape.0[axis] = Dim::Fixed(total);
+    if let Some(empty) = crate::literal::Literal::empty(elem, &shape) {
+        return Ok(vec![empty.into()]);
+    }
     node.frame_width(&shape)?;
     let parts: Vec<&Tensor> = all.iter().filter(|t| t.shape.width() != Some(0)).collect();
     let nodes: Vec<NodeId> = parts.iter().map(|t| t.node).collect();

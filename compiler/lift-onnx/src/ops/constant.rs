@@ -9,6 +9,7 @@ use super::Lifter;
 use crate::Res;
 use crate::attributes::Form;
 use crate::elem::Elem;
+use crate::extents;
 use crate::literal::Literal;
 use crate::node::Node;
 use crate::value::Value;
@@ -58,19 +59,23 @@ fn constant(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
 }
 
 fn of_shape(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let extents = node.ints(0)?;
-    let dims: Option<Vec<u64>> = extents.iter().map(|d| u64::try_from(*d).ok()).collect();
-    let dims = dims.ok_or_else(|| node.bad_shape(format!("extents {extents:?}")))?;
+    let shape = extents::shape(node, 0)?;
     let value = node.tensor_attribute("value")?;
     let value = value.unwrap_or(Literal { elem: Elem::F32, dims: vec![1], frame: Frame::row_f32([0.0]) });
     if value.len() != 1 {
         return Err(node.bad_attribute(format!("{} values where one is expected", value.len())));
     }
-    let shape = crate::shape::Shape::fixed(&dims);
-    let n = if dims.contains(&0) { 0 } else { node.frame_width(&shape)? };
+    if let Some(empty) = Literal::empty(value.elem, &shape) {
+        return Ok(vec![empty.into()]);
+    }
+    let n = node.frame_width(&shape)?;
     node.spend(u64::from(n))?;
     let frame = repeated(&value.frame, n as usize);
-    Ok(vec![Literal { elem: value.elem, dims, frame }.into()])
+    if shape.rows_axis().is_some() {
+        let constant = node.constant(frame)?;
+        return node.give(value.elem, shape, constant);
+    }
+    Ok(vec![Literal { elem: value.elem, dims: shape.row_dims(), frame }.into()])
 }
 
 fn repeated(one: &Frame, n: usize) -> Frame {

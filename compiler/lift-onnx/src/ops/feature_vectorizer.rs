@@ -8,7 +8,7 @@ use crate::Res;
 use crate::attributes::Form;
 use crate::elem::Elem;
 use crate::node::Node;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 pub static LIFTERS: &[Lifter] = &[Lifter {
@@ -23,8 +23,10 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     }
     let mut parts = Vec::new();
     let mut total = 0u64;
+    let mut rows = Dim::Rows;
     for (i, announced) in announced.iter().enumerate() {
         let (x, width) = node.features(i)?;
+        rows = x.shape.0[0];
         let announced = u32::try_from(*announced).map_err(|_| node.bad_attribute(format!("a width of {announced}")))?;
         total += u64::from(announced);
         let value = node.as_f32(&x, i)?;
@@ -32,11 +34,11 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
             parts.push(node.slice(value, 0, announced.min(width))?);
         }
         if announced > width {
-            node.frame_width(&Shape::rows_by(&[total]))?;
+            node.frame_width(&Shape::fixed(&[total]))?;
             parts.push(node.constant(Frame::row_f32(vec![0.0; (announced - width) as usize]))?);
         }
     }
-    let shape = Shape::rows_by(&[total]);
+    let shape = Shape(vec![rows, Dim::Fixed(total)]);
     node.frame_width(&shape)?;
     let all = node.concat(&parts)?;
     node.give(Elem::F32, shape, all)

@@ -1,10 +1,11 @@
 //! `Identity`, and `Dropout`, which drops nothing at inference.
 //! Source: ai.onnx Identity-1 … -25, Dropout-7 … -22.
 
-use flock_ir_spec::Data;
+use flock_ir_spec::{Data, Frame};
 
 use super::Lifter;
 use crate::Res;
+use crate::elem::Elem;
 use crate::node::Node;
 use crate::value::Value;
 
@@ -25,5 +26,13 @@ fn dropout(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     if node.has(2) && !matches!(node.literal(2)?.frame.data, Data::Bool(ref v) if *v == [false]) {
         return Err(node.unsupported("a dropout in training mode"));
     }
-    lift(node)
+    let mut values = lift(node)?;
+    if node.proto.output.len() > 1 {
+        // What is kept: everything.
+        let x = node.tensor(0)?;
+        let width = node.frame_width(&x.shape)?;
+        let mask = node.constant(Frame::row_bool(vec![true; width as usize]))?;
+        values.push(node.gives(Elem::Bool, x.shape, mask)?.into());
+    }
+    Ok(values)
 }

@@ -130,9 +130,9 @@ fn default(node: &mut Node<'_, '_>, elem: Elem) -> Res<Frame> {
     let a = node.attributes();
     Ok(match elem {
         Elem::Str => Frame::row_str([a.text("default_string").unwrap_or("_Unused")]),
-        Elem::F32 => Frame::row_f32([a.float("default_float").unwrap_or(-0.0)]),
+        Elem::F32 | Elem::Small(_) => Frame::row_f32([a.float("default_float").unwrap_or(-0.0)]),
         Elem::F64 => Frame::row_f64([f64::from(a.float("default_float").unwrap_or(-0.0))]),
-        Elem::I64 | Elem::I32 => Frame::row_i64([a.int("default_int64").unwrap_or(-1)]),
+        Elem::Int(_) => Frame::row_i64([a.int("default_int64").unwrap_or(-1)]),
         Elem::Bool => Frame::row_bool([false]),
     })
 }

@@ -42,6 +42,7 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     if scored == 0 || (scored != labels.len() && (scored, labels.len()) != (1, 2)) {
         return Err(node.bad_attribute(format!("{scored} intercepts for {} classes", labels.len())));
     }
+    let rows = node.features(0)?.0.shape.0[0];
     let scores = node.linear_scores(scored, intercepts)?;
     let (label, scores) = match scored {
         1 => {
@@ -54,8 +55,8 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let k = labels.len() as u64;
     let elem = node.label_elem(&labels);
     node.lift.labels.push(labels);
-    let label = node.gives(elem, Shape(vec![Dim::Rows]), label)?;
-    let scores = node.gives(Elem::F32, Shape::rows_by(&[k]), scores)?;
+    let label = node.gives(elem, Shape(vec![rows]), label)?;
+    let scores = node.gives(Elem::F32, Shape(vec![rows, Dim::Fixed(k)]), scores)?;
     Ok(vec![label.into(), scores.into()])
 }
 

@@ -9,7 +9,8 @@ use crate::Res;
 use crate::attributes::Form;
 use crate::elem::Elem;
 use crate::node::Node;
-use crate::shape::Shape;
+use crate::scores::PostTransform;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 pub static LIFTERS: &[Lifter] = &[Lifter::ml(
@@ -30,9 +31,10 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let count = node.attributes().floats("coefficients").len();
     let targets = usize::try_from(targets).ok().filter(|t| (1..=count).contains(t));
     let targets = targets.ok_or_else(|| node.bad_attribute(format!("targets that {count} coefficients do not fill")))?;
+    let rows = node.features(0)?.0.shape.0[0];
     let given = node.attributes().floats("intercepts");
     let zeros = vec![0.0; targets];
     let values = node.linear_scores(targets, if given.len() == targets { given } else { &zeros })?;
-    let values = if targets == 1 { values } else { node.transformed(values, transform)? };
-    node.give(Elem::F32, Shape::rows_by(&[targets as u64]), values)
+    let values = if targets == 1 && transform != PostTransform::Probit { values } else { node.transformed(values, transform)? };
+    node.give(Elem::F32, Shape(vec![rows, Dim::Fixed(targets as u64)]), values)
 }

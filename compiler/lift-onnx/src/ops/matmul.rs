@@ -1,14 +1,15 @@
-//! `MatMul`, `Gemm`: rows times known weights, plus what is added.
+//! `MatMul`, `Gemm`.
 //! Source: ai.onnx MatMul-1 … -13, Gemm-7 … -13. The order of a sum is the BLAS's own: equal up to rounding.
 
-use flock_ir_spec::{Data, Frame, NodeId, Op};
+use flock_ir_spec::{NodeId, Op};
 
 use super::Lifter;
+use super::product::Factors;
 use crate::Res;
 use crate::attributes::Form;
-use crate::literal::Literal;
+use crate::elem::Elem;
 use crate::node::Node;
-use crate::shape::{Dim, Shape};
+use crate::shape::Shape;
 use crate::value::{Tensor, Value};
 
 pub static LIFTERS: &[Lifter] = &[
@@ -19,95 +20,68 @@ pub static LIFTERS: &[Lifter] = &[
     },
 ];
 
+fn factors(node: &mut Node<'_, '_>) -> Res<(Factors, Elem)> {
+    let (a, b) = (node.number_tensor(0)?, node.number_tensor(1)?);
+    if a.elem != b.elem {
+        return Err(node.wrong_type(1, b.elem, a.elem.name()));
+    }
+    let elem = a.elem;
+    Ok((Factors { a, b }, elem))
+}
+
 fn matmul(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let (x, weights) = operands(node)?;
-    let (rows, columns, vector) = match weights.dims.as_slice() {
-        [k] => (*k, 1, true),
-        [k, m] => (*k, *m, false),
-        _ => return Err(node.unsupported(format!("weights {}", weights.shape()))),
-    };
-    let value = linear(node, &x, &weights, (rows, columns), false, 1.0)?;
-    let shape = if vector { Shape(vec![Dim::Rows]) } else { Shape::rows_by(&[columns]) };
-    node.give(x.elem, shape, value)
+    let (factors, elem) = factors(node)?;
+    let (shape, value) = node.product(&factors)?;
+    let value = node.fitted(value, elem)?;
+    node.give(elem, shape, value)
 }
 
 fn gemm(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let (x, weights) = operands(node)?;
-    let a = node.attributes();
-    if a.int("transA").unwrap_or(0) != 0 {
+    let (mut factors, elem) = factors(node)?;
+    if node.attributes().flag("transA") && factors.a.shape.rows_axis().is_some() {
         return Err(node.mixes_rows("it transposes the rows"));
     }
-    let transposed = a.int("transB").unwrap_or(0) != 0;
-    let (rows, columns) = match (weights.dims.as_slice(), transposed) {
-        ([k, m], false) | ([m, k], true) => (*k, *m),
-        _ => return Err(node.bad_shape(format!("weights {}", weights.shape()))),
-    };
-    let (alpha, beta) = (f64::from(a.float("alpha").unwrap_or(1.0)), f64::from(a.float("beta").unwrap_or(1.0)));
-    let value = linear(node, &x, &weights, (rows, columns), transposed, alpha)?;
-    let shape = Shape::rows_by(&[columns]);
-    let value = if node.has(2) { plus(node, &x, value, &shape, beta)? } else { value };
-    node.give(x.elem, shape, value)
+    if factors.a.shape.rank() != 2 || factors.b.shape.rank() != 2 {
+        return Err(node.bad_shape(format!("{} times {}", factors.a.shape, factors.b.shape)));
+    }
+    let a = node.attributes();
+    if a.flag("transA") {
+        factors.a = node.turned(&factors.a)?;
+    }
+    if a.flag("transB") {
+        factors.b = node.turned(&factors.b)?;
+    }
+    let (shape, value) = node.product(&factors)?;
+    let value = scaled(node, value, "alpha", elem)?;
+    let value = if node.has(2) { plus(node, value, &shape, elem)? } else { value };
+    let value = node.fitted(value, elem)?;
+    node.give(elem, shape, value)
 }
 
-fn operands(node: &mut Node<'_, '_>) -> Res<(Tensor, std::sync::Arc<Literal>)> {
-    if matches!(node.inputs.get(1), Some(Some(Value::Tensor(_)))) {
-        return Err(node.mixes_rows("the second factor depends on the rows"));
+/// Times an attribute that is 1 where it is left out.
+fn scaled(node: &mut Node<'_, '_>, value: NodeId, name: &str, elem: Elem) -> Res<NodeId> {
+    match node.attributes().float(name).unwrap_or(1.0) {
+        1.0 => Ok(value),
+        factor => {
+            let factor = node.number(elem, f64::from(factor))?;
+            node.op(Op::Mul, &[value, factor])
+        }
     }
-    let (x, weights) = (node.float_tensor(0)?, node.literal(1)?);
-    if weights.elem != x.elem {
-        return Err(node.wrong_type(1, weights.elem, x.elem.name()));
-    }
-    match x.shape.0.as_slice() {
-        [Dim::Rows, Dim::Fixed(_)] => Ok((x, weights)),
-        _ => Err(node.unsupported(format!("a first factor {}; [rows, features] is expected", x.shape))),
-    }
-}
-
-fn linear(
-    node: &mut Node<'_, '_>,
-    x: &Tensor,
-    weights: &Literal,
-    (k, m): (u64, u64),
-    transposed: bool,
-    alpha: f64,
-) -> Res<NodeId> {
-    if x.shape.width() != Some(k) || m == 0 {
-        return Err(node.bad_shape(format!("{} times weights {}", x.shape, weights.shape())));
-    }
-    node.spend(weights.len() as u64)?;
-    let (k, m) = (k as usize, m as usize);
-    // A table lies column by column: transposed weights are in its order already.
-    let order = (0..m).flat_map(|j| (0..k).map(move |i| if transposed { j * k + i } else { i * m + j }));
-    let data = match &weights.frame.data {
-        Data::F32(v) => Data::F32(order.map(|i| scaled_f32(v[i], alpha)).collect()),
-        Data::F64(v) => Data::F64(order.map(|i| v[i] * alpha).collect()),
-        _ => return Err(node.wrong_type(1, weights.elem, "float or double")),
-    };
-    let table = node.constant(Frame { rows: k, width: m, data, valid: None })?;
-    let bias = node.numbers(x.elem, vec![0.0; m])?;
-    node.op(Op::Linear, &[x.node, table, bias])
-}
-
-fn scaled_f32(x: f32, alpha: f64) -> f32 {
-    if alpha == 1.0 { x } else { x * alpha as f32 }
 }
 
 /// What is added, times beta, broadcast to the product.
-fn plus(node: &mut Node<'_, '_>, x: &Tensor, product: NodeId, shape: &Shape, beta: f64) -> Res<NodeId> {
-    let added = node.float_tensor(2)?;
-    if added.elem != x.elem {
-        return Err(node.wrong_type(2, added.elem, x.elem.name()));
+fn plus(node: &mut Node<'_, '_>, product: NodeId, shape: &Shape, elem: Elem) -> Res<NodeId> {
+    let added = node.tensor(2)?;
+    if added.elem != elem {
+        return Err(node.wrong_type(2, added.elem, elem.name()));
     }
-    let product = Tensor { elem: x.elem, shape: shape.clone(), node: product };
+    let product = Tensor { elem, shape: shape.clone(), node: product };
     let (common, nodes) = node.broadcast(&[product, added])?;
     if common != *shape {
         return Err(node.bad_shape(format!("a sum {common} for a product {shape}")));
     }
-    let added = if beta == 1.0 {
-        nodes[1]
-    } else {
-        let beta = node.number(x.elem, beta)?;
-        node.op(Op::Mul, &[nodes[1], beta])?
-    };
-    node.op(Op::Add, &[nodes[0], added])
+    let added = scaled(node, nodes[1], "beta", elem)?;
+    let sum = node.op(Op::Add, &[nodes[0], added])?;
+    let width = node.frame_width(shape)?;
+    node.widened(sum, width)
 }

@@ -64,13 +64,16 @@ macro_rules! ops {
 
 ops! {
     // ai.onnx.ml
-    array_feature_extractor binarizer feature_vectorizer imputer label_encoder linear_classifier linear_regressor
-    normalizer one_hot_encoder scaler tree_classifier tree_regressor zipmap
+    array_feature_extractor binarizer category_mapper feature_vectorizer imputer label_encoder linear_classifier
+    linear_regressor maps normalizer one_hot_encoder scaler svm tree_classifier tree_ensemble tree_regressor zipmap
     // ai.onnx
-    arg arithmetic cast clip compare concat constant gather identity matmul reduce reshape slice softmax split unary
-    variadic where_
+    activation arg arithmetic bits cast clip compare concat constant cumulate einsum fourier gather identity if_ matmul move_
+    normalization one_hot quantize reduce reshape scatter sizes slice softmax split text
+    tf_idf top_k unary variadic where_
 }
 
+mod pairwise;
+mod product;
 mod tree_nodes;
 mod tree_sums;
 

@@ -8,6 +8,8 @@ use super::Lifter;
 use crate::Res;
 use crate::attributes::Form;
 use crate::broadcast;
+use crate::extents::{self, ROWS};
+use crate::literal::Literal;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
 use crate::value::{Tensor, Value};
@@ -37,10 +39,14 @@ pub static LIFTERS: &[Lifter] = &[
 ];
 
 fn reshape(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let (x, target) = (node.tensor(0)?, node.ints(1)?);
+    let x = node.tensor_or_empty(0)?;
+    let target = extents::read(node, 1)?.dims;
     let copy_zero = node.attributes().int("allowzero").unwrap_or(0) == 0;
     let shape = reshaped(&x.shape, &target, copy_zero);
     let shape = shape.map_err(|e| if e.contains("rows") { node.mixes_rows(e) } else { node.bad_shape(e) })?;
+    if let Some(empty) = Literal::empty(x.elem, &shape) {
+        return Ok(vec![empty.into()]);
+    }
     node.give(x.elem, shape, x.node)
 }
 
@@ -55,10 +61,11 @@ fn reshaped(from: &Shape, target: &[i64], copy_zero: bool) -> Result<Shape, Stri
     let wrong = |why: &str| format!("a tensor {from} as {target:?}: {why}");
     let mut dims = Vec::new();
     for (axis, n) in target.iter().enumerate() {
-        dims.push(match n {
+        dims.push(match *n {
             -1 => None,
+            ROWS => Some(Dim::Rows),
             0 if copy_zero => Some(*from.0.get(axis).ok_or_else(|| wrong("0 copies an extent that is not there"))?),
-            n => Some(Dim::Fixed(u64::try_from(*n).map_err(|_| wrong("a negative extent"))?)),
+            n => Some(Dim::Fixed(u64::try_from(n).map_err(|_| wrong("a negative extent"))?)),
         });
     }
     let open = dims.iter().filter(|d| d.is_none()).count();
@@ -79,8 +86,10 @@ fn reshaped(from: &Shape, target: &[i64], copy_zero: bool) -> Result<Shape, Stri
         _ => return Err(wrong("no extent fits")),
     };
     let shape = Shape(dims.into_iter().map(|d| d.or(rest).unwrap_or(Dim::Fixed(1))).collect());
-    if from.rows_axis().is_some() && shape.rows_axis().is_none() {
-        return Err(wrong("it fixes the number of rows"));
+    match (from.rows_axis(), shape.0.iter().filter(|d| **d == Dim::Rows).count()) {
+        (Some(_), 0) => return Err(wrong("it fixes the number of rows")),
+        (Some(_), 1) | (None, 0) => {}
+        _ => return Err(wrong("other rows than its own")),
     }
     if shape.width() != Some(width) {
         return Err(wrong("another number of elements"));
@@ -187,10 +196,8 @@ fn transpose(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
 }
 
 fn expand(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let (x, extents) = (node.tensor(0)?, node.ints(1)?);
-    let dims: Option<Vec<u64>> = extents.iter().map(|d| u64::try_from(*d).ok()).collect();
-    let dims = dims.ok_or_else(|| node.bad_shape(format!("extents {extents:?}")))?;
-    let common = broadcast::common(&[&x.shape, &Shape::fixed(&dims)]);
+    let (x, to) = (node.tensor(0)?, extents::shape(node, 1)?);
+    let common = broadcast::common(&[&x.shape, &to]);
     let shape = common.map_err(|e| if e.contains("row") { node.mixes_rows(e) } else { node.bad_shape(e) })?;
     let value = expanded(node, &x, &shape)?;
     node.give(x.elem, shape, value)

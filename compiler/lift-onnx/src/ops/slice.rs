@@ -14,7 +14,7 @@ pub static LIFTERS: &[Lifter] = &[Lifter {
 }];
 
 fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let x = node.tensor(0)?;
+    let x = node.tensor_or_empty(0)?;
     let (starts, ends) = (bounds(node, 1, "starts")?, bounds(node, 2, "ends")?);
     let axes = bounds(node, 3, "axes")?;
     let axes = if axes.is_empty() { (0..starts.len() as i64).collect() } else { axes };
@@ -37,8 +37,7 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
             }
         }
     }
-    let picked = node.pick(x.node, &offsets)?;
-    node.give(x.elem, shape, picked)
+    node.picked(&x, &offsets, shape)
 }
 
 fn bounds(node: &Node<'_, '_>, input: usize, name: &str) -> Res<Vec<i64>> {

@@ -15,7 +15,7 @@ pub static LIFTERS: &[Lifter] = &[Lifter {
 }];
 
 fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let x = node.tensor(0)?;
+    let x = node.tensor_or_empty(0)?;
     let axis = node.attributes().int("axis").unwrap_or(0);
     let axis = x.shape.axis(axis).ok_or_else(|| node.bad_attribute(format!("axis {axis} of a tensor {}", x.shape)))?;
     let Dim::Fixed(extent) = x.shape.0[axis] else {
@@ -30,8 +30,7 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
         part[axis] = offsets[axis][start..end].to_vec();
         let mut shape = x.shape.clone();
         shape.0[axis] = Dim::Fixed(length);
-        let picked = node.pick(x.node, &part)?;
-        values.push(node.gives(x.elem, shape, picked)?.into());
+        values.extend(node.picked(&x, &part, shape)?);
         start = end;
     }
     Ok(values)

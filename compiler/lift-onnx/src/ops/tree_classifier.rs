@@ -73,6 +73,7 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
         return Err(node.unsupported("a classifier with one class"));
     }
     let transform = node.post_transform()?;
+    let rows = node.features(0)?.0.shape.0[0];
     let (x, elem) = node.tree_features()?;
     let base = node.numbers_attribute("base_values", elem)?;
     if ![0, k].contains(&base.len()) && (k, base.len()) != (2, 1) {
@@ -89,8 +90,8 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let (label, scores) = if k > 2 { several(node, &c)? } else { two(node, &c)? };
     let label_elem = node.label_elem(&labels);
     node.lift.labels.push(labels);
-    let label = node.gives(label_elem, Shape(vec![Dim::Rows]), label)?;
-    let scores = node.gives(Elem::F32, Shape::rows_by(&[k as u64]), scores)?;
+    let label = node.gives(label_elem, Shape(vec![rows]), label)?;
+    let scores = node.gives(Elem::F32, Shape(vec![rows, Dim::Fixed(k as u64)]), scores)?;
     Ok(vec![label.into(), scores.into()])
 }
 

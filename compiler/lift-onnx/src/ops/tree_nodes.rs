@@ -76,7 +76,7 @@ impl<'m> Node<'_, 'm> {
         self.spend(4 * n as u64)?;
         let places = self.node_places(&lists)?;
         let weights = self.leaf_weights(what, outputs, elem, &places, n)?;
-        Walk { lists, features, places, weights, seen: vec![false; n], forest: empty() }
+        Walk { lists, features, places, weights, seen: vec![false; n], forest: Forest::empty() }
             .run()
             .map_err(|message| self.bad_attribute(message))
     }
@@ -169,8 +169,11 @@ impl<'m> Node<'_, 'm> {
     }
 }
 
-fn empty() -> Forest {
-    Forest { roots: Vec::new(), nodes: Vec::new(), leaves: Vec::new(), leaves_of: Vec::new() }
+impl Forest {
+    /// No trees.
+    pub fn empty() -> Forest {
+        Forest { roots: Vec::new(), nodes: Vec::new(), leaves: Vec::new(), leaves_of: Vec::new() }
+    }
 }
 
 /// Walks the trees from their roots and numbers what it meets.

@@ -13,7 +13,8 @@ use crate::Res;
 use crate::attributes::{Declared, Form};
 use crate::elem::Elem;
 use crate::node::Node;
-use crate::shape::Shape;
+use crate::scores::PostTransform;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 const OWN: [Declared; 9] = [
@@ -41,6 +42,7 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let targets = usize::try_from(n).ok().filter(|t| (1..=weights).contains(t));
     let targets = targets.ok_or_else(|| node.bad_attribute(format!("{n} targets for {weights} weights")))?;
     let transform = node.post_transform()?;
+    let rows = node.features(0)?.0.shape.0[0];
     let (x, elem) = node.tree_features()?;
     let base = node.numbers_attribute("base_values", elem)?;
     if ![0, targets].contains(&base.len()) {
@@ -51,24 +53,51 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     if targets == 1 {
         forest.leaves.iter_mut().for_each(|weights| weights.truncate(1));
     }
-    let sums = aggregate(node, x, &forest, targets, elem)?;
+    let how = match node.attributes().text("aggregate_function").unwrap_or("SUM") {
+        "SUM" => Aggregate::Sum,
+        "AVERAGE" => Aggregate::Average,
+        "MIN" => Aggregate::Least,
+        "MAX" => Aggregate::Greatest,
+        other => return Err(node.bad_attribute(format!("aggregate_function `{other}` is unknown"))),
+    };
+    let sums = aggregate(node, x, &forest, targets, elem, how)?;
     let values = with_base(node, x, &forest, &base, sums, elem)?;
     let values = node.narrowed(values)?;
-    let values = if targets == 1 { values } else { node.transformed(values, transform)? };
-    node.give(Elem::F32, Shape::rows_by(&[targets as u64]), values)
+    let values = if targets == 1 && transform != PostTransform::Probit { values } else { node.transformed(values, transform)? };
+    node.give(Elem::F32, Shape(vec![rows, Dim::Fixed(targets as u64)]), values)
 }
 
-fn aggregate(node: &mut Node<'_, '_>, x: NodeId, forest: &Forest, targets: usize, elem: Elem) -> Res<NodeId> {
-    let reduce = match node.attributes().text("aggregate_function").unwrap_or("SUM") {
-        "SUM" => return node.tree_sums(x, forest, targets, elem),
-        "AVERAGE" => {
+/// What the leaves of a target become.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Aggregate {
+    /// Their sum over the number of trees.
+    Average,
+    /// Their sum.
+    Sum,
+    /// The least one.
+    Least,
+    /// The greatest one.
+    Greatest,
+}
+
+/// The reached leaves of each target as one value; 0 where there is none.
+pub fn aggregate(
+    node: &mut Node<'_, '_>,
+    x: NodeId,
+    forest: &Forest,
+    targets: usize,
+    elem: Elem,
+    how: Aggregate,
+) -> Res<NodeId> {
+    let reduce = match how {
+        Aggregate::Sum => return node.tree_sums(x, forest, targets, elem),
+        Aggregate::Average => {
             let sums = node.tree_sums(x, forest, targets, elem)?;
             let trees = node.number(elem, forest.roots.len() as f64)?;
             return node.op(Op::Div, &[sums, trees]);
         }
-        "MIN" => Op::RowMin,
-        "MAX" => Op::RowMax,
-        other => return Err(node.bad_attribute(format!("aggregate_function `{other}` is unknown"))),
+        Aggregate::Least => Op::RowMin,
+        Aggregate::Greatest => Op::RowMax,
     };
     let extremes = node.tree_extremes(x, forest, targets, elem, reduce)?;
     masked(node, x, forest, extremes, elem)

@@ -11,11 +11,11 @@ use crate::elem::Elem;
 use crate::node::Node;
 use crate::value::Value;
 
-const fn unary(op: &'static str, versions: &'static [i64], lift: Lift) -> Lifter {
+pub const fn unary(op: &'static str, versions: &'static [i64], lift: Lift) -> Lifter {
     Lifter::main(op, versions, 1..=1, lift)
 }
 
-const fn with(attributes: &'static [Declared], lifter: Lifter) -> Lifter {
+pub const fn with(attributes: &'static [Declared], lifter: Lifter) -> Lifter {
     Lifter {
         attributes,
         domain: lifter.domain,
@@ -40,37 +40,35 @@ pub static LIFTERS: &[Lifter] = &[
     unary("Round", &[11, 22], |n| float(n, |n, x, _| n.op(Op::Round, &[x]))),
     unary("Sigmoid", &[6, 13], |n| float(n, |n, x, _| n.op(Op::Logistic, &[x]))),
     unary("Tanh", &[6, 13], |n| float(n, |n, x, _| n.op(Op::Tanh, &[x]))),
-    unary("Relu", &[6, 13, 14], |n| float(n, |n, x, _| n.op(Op::Composite(Composite::RELU), &[x]))),
+    unary("Relu", &[6, 13, 14], relu),
     with(&[("alpha", Form::Float)], unary("LeakyRelu", &[6, 16], |n| float(n, leaky_relu))),
     with(&[("alpha", Form::Float)], unary("Elu", &[6, 22], |n| float(n, elu))),
     with(&[("alpha", Form::Float), ("beta", Form::Float)], unary("HardSigmoid", &[6, 22], |n| float(n, hard_sigmoid))),
     unary("Softplus", &[1, 22], |n| float(n, softplus)),
     unary("Softsign", &[1, 22], |n| float(n, softsign)),
-    unary("Sign", &[9, 13], |n| float(n, sign)),
+    unary("Sign", &[9, 13], signs),
     unary("Not", &[1], |n| test(n, |n, x, _| n.op(Op::Not, &[x]), |e| e == Elem::Bool)),
-    unary("IsNaN", &[9, 13, 20], |n| test(n, |n, x, _| n.op(Op::IsNan, &[x]), Elem::is_float)),
+    unary("IsNaN", &[9, 13, 20], |n| test(n, |n, x, _| n.op(Op::IsNan, &[x]), Elem::is_any_float)),
     with(
         &[("detect_negative", Form::Int), ("detect_positive", Form::Int)],
-        unary("IsInf", &[10, 20], |n| test(n, is_inf, Elem::is_float)),
+        unary("IsInf", &[10, 20], |n| test(n, is_inf, Elem::is_any_float)),
     ),
 ];
 
-type Function = fn(&mut Node<'_, '_>, NodeId, Elem) -> Res<NodeId>;
+pub type Function = fn(&mut Node<'_, '_>, NodeId, Elem) -> Res<NodeId>;
 
-fn float(node: &mut Node<'_, '_>, f: Function) -> Res<Vec<Value>> {
-    let x = node.float_tensor(0)?;
+pub fn float(node: &mut Node<'_, '_>, f: Function) -> Res<Vec<Value>> {
+    let x = node.any_float_tensor(0)?;
     let value = f(node, x.node, x.elem)?;
+    let value = node.fitted(value, x.elem)?;
     node.give(x.elem, x.shape, value)
 }
 
-/// Of floats and int64; the least integer has no opposite, and its row is refused.
+/// Of any number; the least int64 has no opposite, and its row is refused.
 fn number(node: &mut Node<'_, '_>, op: Op) -> Res<Vec<Value>> {
-    let x = node.tensor(0)?;
-    if !x.elem.is_float() && x.elem != Elem::I64 {
-        return Err(node.wrong_type(0, x.elem, "float, double or int64"));
-    }
+    let x = node.number_tensor(0)?;
     let value = node.op(op, &[x.node])?;
-    let value = node.settled(value)?;
+    let value = node.fitted(value, x.elem)?;
     node.give(x.elem, x.shape, value)
 }
 
@@ -88,7 +86,7 @@ fn reciprocal(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
     node.op(Op::Div, &[one, x])
 }
 
-fn attribute(node: &mut Node<'_, '_>, name: &str, default: f32, elem: Elem) -> Res<NodeId> {
+pub fn attribute(node: &mut Node<'_, '_>, name: &str, default: f32, elem: Elem) -> Res<NodeId> {
     let value = node.attributes().float(name).unwrap_or(default);
     node.number(elem, f64::from(value))
 }
@@ -117,7 +115,7 @@ fn hard_sigmoid(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
 }
 
 /// The positive part plus log(1 + exp(-|x|)), which overflows nowhere.
-fn softplus(node: &mut Node<'_, '_>, x: NodeId, _: Elem) -> Res<NodeId> {
+pub fn softplus(node: &mut Node<'_, '_>, x: NodeId, _: Elem) -> Res<NodeId> {
     let size = node.op(Op::Abs, &[x])?;
     let opposite = node.op(Op::Neg, &[size])?;
     let power = node.op(Op::Exp, &[opposite])?;
@@ -131,6 +129,23 @@ fn softsign(node: &mut Node<'_, '_>, x: NodeId, elem: Elem) -> Res<NodeId> {
     let size = node.op(Op::Abs, &[x])?;
     let below = node.op(Op::Add, &[one, size])?;
     node.op(Op::Div, &[x, below])
+}
+
+fn relu(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    let x = node.number_tensor(0)?;
+    let zero = node.number(x.elem, 0.0)?;
+    let value = if x.elem.is_int() {
+        node.op(Op::Max, &[x.node, zero])?
+    } else {
+        node.op(Op::Composite(Composite::RELU), &[x.node])?
+    };
+    node.give(x.elem, x.shape, value)
+}
+
+fn signs(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    let x = node.number_tensor(0)?;
+    let value = sign(node, x.node, x.elem)?;
+    node.give(x.elem, x.shape, value)
 }
 
 /// 1, -1 or 0; NaN stays.

@@ -23,11 +23,12 @@ fn lift(node: &mut Node<'_, '_>, op: Op) -> Res<Vec<Value>> {
 
 fn mean(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let (tensors, elem) = node.tensors_of_one_type()?;
-    if !elem.is_float() {
-        return Err(node.wrong_type(0, elem, "float or double"));
+    if !elem.is_any_float() {
+        return Err(node.wrong_type(0, elem, "a float"));
     }
     let (shape, total) = node.arithmetic(Op::Add, &tensors, elem)?;
     let n = node.number(elem, tensors.len() as f64)?;
     let mean = node.op(Op::Div, &[total, n])?;
+    let mean = node.fitted(mean, elem)?;
     node.give(elem, shape, mean)
 }

@@ -537,6 +537,204 @@ def labels():
     return g
 
 
+def support_vectors(rng, classes, counts):
+    """Vectors, coefficients and intercepts of a classifier of pairs over three features."""
+    n, pairs = sum(counts), classes * (classes - 1) // 2
+    r = lambda *shape: [float(np.float32(v)) for v in rng.normal(0, 0.7, shape).ravel()]
+    return {"support_vectors": r(n, 3), "vectors_per_class": list(counts), "coefficients": r(classes - 1, n), "rho": r(pairs)}
+
+
+@case
+def svm_classifiers():
+    g = Graph("Support vector classifiers: kernels, votes, probabilities, transforms; linear ones.")
+    x = g.input("x", "f32", triples(11)[:12] + [[0.0, 0.0, 0.0], [1e30, -1e30, 0.0], [NAN, 0.5, 0.25]])
+    rng = np.random.RandomState(3)
+
+    def classifier(name, **attributes):
+        label, scores = g.node("SVMClassifier", x, 2, domain=ML, **attributes)
+        g.out(f"{name}_label", label)
+        g.out(name, scores)
+
+    for kernel in ("LINEAR", "POLY", "RBF", "SIGMOID"):
+        common = {"kernel_type": kernel, "kernel_params": [0.3, 0.5, 2.0]}
+        classifier(f"two_{kernel}", classlabels_ints=[5, 9], **common, **support_vectors(rng, 2, (2, 3)))
+        classifier(f"three_{kernel}", classlabels_strings=["a", "b", "c"], **common, **support_vectors(rng, 3, (2, 1, 3)))
+    rbf = {"kernel_type": "RBF", "kernel_params": [0.2, 0.0, 0.0]}
+    for post in ("LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
+        classifier(f"two_{post}", classlabels_ints=[0, 1], post_transform=post, **rbf, **support_vectors(rng, 2, (2, 2)))
+        classifier(f"four_{post}", classlabels_ints=[0, 1, 2, 3], post_transform=post, **rbf, **support_vectors(rng, 4, (2, 1, 0, 2)))
+    for classes in (2, 3, 4):
+        pairs = classes * (classes - 1) // 2
+        odds = {"prob_a": [-1.5, -0.7, -2.0, -1.0, -0.3, -3.0][:pairs], "prob_b": [0.1, -0.2, 0.0, 0.3, -0.1, 0.2][:pairs]}
+        for post in ("NONE", "SOFTMAX", "PROBIT"):
+            classifier(
+                f"odds_{classes}_{post}", classlabels_ints=list(range(classes)), post_transform=post, **rbf, **odds,
+                **support_vectors(rng, classes, (2,) * classes),
+            )
+    for classes in (1, 2, 3):
+        for sign in ("any", "positive"):
+            weights = rng.normal(0, 0.5, 3 * classes).astype(np.float32)
+            weights = [float(w) for w in (np.abs(weights) if sign == "positive" else weights)]
+            for post in ("NONE", "LOGISTIC", "SOFTMAX"):
+                labels = list(range(10, 10 + classes))
+                classifier(f"linear_{classes}_{sign}_{post}", classlabels_ints=labels, **rbf, coefficients=weights, rho=[0.1], post_transform=post)
+    return g
+
+
+@case
+def svm_regressors():
+    g = Graph("Support vector regressors: kernels, one class, linear ones; no transform is applied.")
+    x = g.input("x", "f32", triples(12)[:12] + [[0.0, 0.0, 0.0], [1e30, -1e30, 0.0], [NAN, 0.5, 0.25]])
+    rng = np.random.RandomState(4)
+    r = lambda n: [float(np.float32(v)) for v in rng.normal(0, 0.7, n)]
+    for kernel in ("LINEAR", "POLY", "RBF", "SIGMOID"):
+        for one_class in (0, 1):
+            for supports in (4, 0):
+                vectors = {"support_vectors": r(3 * supports), "n_supports": supports} if supports else {}
+                g.out(f"{kernel}_{one_class}_{supports}", g.node(
+                    "SVMRegressor", x, domain=ML, kernel_type=kernel, kernel_params=[0.3, 0.5, 2.0], coefficients=r(supports or 3),
+                    rho=[0.1], one_class=one_class, **vectors,
+                ))
+    for post in ("LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"):
+        g.out(f"post_{post}", g.node("SVMRegressor", x, domain=ML, kernel_type="LINEAR", kernel_params=[0.3, 0.5, 2.0], coefficients=r(3), rho=[0.1], post_transform=post))
+    return g
+
+
+def tree_ensemble(dtype, modes, members=None, targets=(0, 1, 0, 1), weights=(0.1, -0.2, 0.3, 0.4), missing=None, **attributes):
+    """One tree: node 0 leads to nodes 1 and 2, these to leaves 0 to 3."""
+    tensor = lambda values, kind=dtype: numpy_helper.from_array(np.array(values, dtype=kind))
+    more = {} if members is None else {"membership_values": tensor(members)}
+    more |= {} if missing is None else {"nodes_missing_value_tracks_true": missing}
+    return {
+        "tree_roots": [0], "nodes_featureids": [0, 1, 0], "nodes_modes": tensor(modes, np.uint8),
+        "nodes_splits": tensor([0.5, 1.5, 1e9]), "nodes_truenodeids": [1, 0, 2], "nodes_trueleafs": [0, 1, 1],
+        "nodes_falsenodeids": [2, 1, 3], "nodes_falseleafs": [0, 1, 1], "leaf_targetids": list(targets),
+        "leaf_weights": tensor(weights), "n_targets": max(targets) + 1, **more, **attributes,
+    }
+
+
+def ensembles(kind, dtype):
+    g = Graph(f"Tree ensembles of version 5 over {kind}: tests, sets, missing values, aggregates, transforms.", ml=5)
+    values = [0.5, 1.5, 1e9, -2.0, 3.0, 0.1, 7.25, NAN, INF, -INF, 0.0, -0.0]
+    x = g.input("x", kind, [[a, values[(i * 5 + 1) % 12]] for i, a in enumerate(values)])
+    ensemble = lambda name, *a, **k: g.out(name, g.node("TreeEnsemble", x, domain=ML, **tree_ensemble(dtype, *a, **k)))
+    for mode in range(6):
+        for missing in (0, 1):
+            # onnxruntime takes two tests for equality of one feature together, and then reads integers alone.
+            ensemble(f"mode_{mode}_{missing}", [mode, mode, 0 if mode == 4 else mode], missing=[missing] * 3)
+    ensemble("member", [6, 0, 0], [0.5, 3.0, 7.25])
+    ensemble("members", [6, 6, 0], [0.5, 3.0, 7.25, NAN, 1.5, 0.0], missing=[1, 0, 0])
+    ensemble("numbers", [0, 6, 6], [-2.0, NAN, 0.1, 3.0], missing=[0, 1, 1])
+    for aggregate in range(4):
+        ensemble(f"aggregate_{aggregate}", [0, 0, 0], aggregate_function=aggregate)
+        ensemble(f"aggregate_{aggregate}_one", [0, 0, 0], aggregate_function=aggregate, targets=(0, 0, 0, 0))
+    for post in range(5):
+        for name, more in (("", {}), ("_one", {"targets": (0, 0, 0, 0), "weights": (0.1, 0.2, 0.3, 0.4)})):
+            scores = g.node("TreeEnsemble", x, domain=ML, **tree_ensemble(dtype, [0, 0, 0], post_transform=post, **more))
+            # Transforms are computed in float32.
+            g.out(f"post_{post}{name}", g.node("Cast", scores, to=T.FLOAT))
+    return g
+
+
+@case
+def tree_ensembles():
+    return ensembles("f32", np.float32)
+
+
+@case
+def tree_ensembles_double():
+    return ensembles("f64", np.float64)
+
+
+@case
+def transforms():
+    g = Graph("PROBIT, which onnxruntime computes with a few digits, where it is applied.")
+    x = g.input("x", "f32", [[v] for v in (0.3, 0.9, 0.5, 1e-6, 0.999999, 0.0, 1.0, 2.0, -1.0, NAN)])
+    linear = {"coefficients": [1.0], "intercepts": [0.0], "post_transform": "PROBIT"}
+    g.out("one", g.node("LinearRegressor", x, domain=ML, **linear))
+    two = {"coefficients": [1.0, 0.5], "intercepts": [0.0, 0.1], "post_transform": "PROBIT"}
+    g.out("two", g.node("LinearRegressor", x, domain=ML, targets=2, **two))
+    three = {"coefficients": [1.0, 0.5, 0.2], "intercepts": [0.0, 0.1, 0.1], "post_transform": "PROBIT"}
+    g.out("classes", g.node("LinearClassifier", x, 2, domain=ML, classlabels_ints=[0, 1, 2], **three)[1])
+    tree = stumps([(0, 0.4)], [([(0, 0.2)], [(0, 0.8)])], "target")
+    g.out("tree", g.node("TreeEnsembleRegressor", x, domain=ML, n_targets=1, post_transform="PROBIT", **tree))
+    return g
+
+
+@case
+def categories():
+    g = Graph("Categories by name and by number: of equal keys the last counts.")
+    s = g.input("s", "str", [["a"], ["b"], ["c"], ["z"], [""]])
+    i = g.input("i", "i64", [[1], [2], [3], [7], [-1]])
+    lists = {"cats_int64s": [1, 2, 3, 3], "cats_strings": ["a", "b", "a", "c"]}
+    g.out("number", g.node("CategoryMapper", s, domain=ML, default_int64=9, **lists))
+    g.out("number_default", g.node("CategoryMapper", s, domain=ML, **lists))
+    g.out("name", g.node("CategoryMapper", i, domain=ML, default_string="?", **lists))
+    return g
+
+
+@case
+def narrow_integers():
+    g = Graph("Integers of 8 and 32 bits keep their last bits, floats of 16 bits are rounded.")
+    rows = [[5, 3], [-7, 2], [7, -2], [2147483647, 1], [-2147483648, -1], [123456789, 987654], [255, 256], [-129, 128], [65504, 3]]
+    x = g.input("x", "i32", [[a] for a, _ in rows])
+    y = g.input("y", "i32", [[b] for _, b in rows])
+    for op in ("Add", "Sub", "Mul", "Div"):
+        g.out(op.lower(), g.node(op, [x, y]))
+    g.out("mod", g.node("Mod", [x, y]))
+    g.out("fmod", g.node("Mod", [x, y], fmod=1))
+    for name, kind in (("i8", T.INT8), ("u8", T.UINT8), ("i16", T.INT16), ("u16", T.UINT16), ("u32", T.UINT32)):
+        g.out(f"to_{name}", g.node("Cast", g.node("Cast", x, to=kind), to=T.INT64))
+    half = g.node("Cast", x, to=T.FLOAT16)
+    g.out("half", g.node("Cast", half, to=T.FLOAT))
+    thirds = g.node("Div", [g.node("Cast", x, to=T.FLOAT), g.constant(3.0)])
+    for name, kind in (("half", T.FLOAT16), ("brain", T.BFLOAT16), ("f8", T.FLOAT8E4M3FN), ("f8wide", T.FLOAT8E5M2)):
+        g.out(f"third_{name}", g.node("Cast", g.node("Cast", thirds, to=kind), to=T.FLOAT))
+    for name in ("And", "Or", "Xor"):
+        g.out(f"bits_{name.lower()}", g.node(f"Bitwise{name}", [x, y]))
+    return g
+
+
+@case
+def ranks():
+    g = Graph("The greatest and the least of a row, elements by computed places, sums along it.")
+    x = g.input("x", "f32", triples(13)[:12] + [[1.0, 1.0, 0.0], [-0.0, 0.0, 0.0]])
+    i = g.input("i", "i64", [[n % 3, -1 - n % 3] for n in range(14)])
+    for largest in (0, 1):
+        values, indices = g.node("TopK", [x, g.ints(2)], 2, largest=largest)
+        g.out(f"top_{largest}", values)
+        g.out(f"place_{largest}", indices)
+    g.out("chosen", g.node("GatherElements", [x, i], axis=1))
+    g.out("running", g.node("CumSum", [x, g.constant(1, np.int64)]))
+    g.out("running_back", g.node("CumSum", [x, g.constant(1, np.int64)], reverse=1, exclusive=1))
+    g.out("layer", g.node("LayerNormalization", [x, g.constant([1.0, 2.0, 0.5]), g.constant([0.0, 1.0, -1.0])]))
+    square = g.node("Reshape", [g.node("Concat", [x, x, x], axis=1), g.ints(-1, 3, 3)])
+    g.out("products", g.node("MatMul", [square, g.node("Unsqueeze", [x, g.ints(2)])]))
+    g.out("einsum", g.node("Einsum", [square, x], equation="bij,bj->bi"))
+    g.out("hard", g.node("Hardmax", x))
+    g.out("erf", g.node("Erf", x))
+    g.out("gelu", g.node("Gelu", x))
+    return g
+
+
+@case
+def batches():
+    g = Graph("A batch of unknown size, taken apart and put together by its shape; an `If` on what is known.")
+    x = g.input("x", "f32", [row + row[::-1] for row in triples(14)[:6]])
+    shape = g.node("Shape", x)
+    batch = g.node("Gather", [shape, g.constant(0, np.int64)], axis=0)
+    extents = g.node("Concat", [g.node("Unsqueeze", [batch, g.ints(0)]), g.ints(2, 3)], axis=0)
+    box = g.node("Reshape", [x, extents])
+    g.out("box", g.node("Transpose", box, perm=[0, 2, 1]))
+    g.out("back", g.node("Reshape", [g.node("ReduceMax", [box, g.ints(1)]), g.node("Concat", [g.node("Slice", [shape, g.ints(0), g.ints(1)]), g.ints(-1)], axis=0)]))
+    zeros = g.node("ConstantOfShape", extents)
+    g.out("expanded", g.node("Add", [zeros, g.node("Expand", [g.constant([[1.0], [2.0]]), extents])]))
+    branch = lambda op: helper.make_graph([helper.make_node(op, [x], ["r"])], op, [], [onnx.ValueInfoProto(name="r")])
+    known = g.node("Greater", [g.constant(2.0), g.constant(1.0)])
+    g.out("chosen", g.node("If", known, then_branch=branch("Neg"), else_branch=branch("Abs")))
+    return g
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or CASES:
         CASES[name]().write(name)

@@ -36,7 +36,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 /// A model that lifts.
 pub fn lifted(bytes: &[u8], columns: Option<Vec<String>>) -> Result<Module, String> {
-    lift("model", bytes, &Options { columns, folder: None })
+    lift("model", bytes, &Options { columns, folder: None, ..Options::default() })
         .map_err(|faults| faults.iter().map(|f| format!("{} {f}", f.code)).collect::<Vec<_>>().join("\n"))
 }
 

@@ -359,30 +359,64 @@ impl<'m> Arena<'m> {
             origin: Origin::None,
         };
         self.infos.push(info);
-        let mut operands: Vec<Id> = Vec::new();
+        for (i, a) in self.operand_list(id).into_iter().enumerate() {
+            let (child, cost) = (&self.infos[a.index()], self.nesting_cost(id, i));
+            if self.is_long(id, i, a) {
+                self.force(a);
+            } else if child.depth + 1 > self.dialect.depth || child.nest + cost > self.dialect.nesting {
+                self.flatten(a);
+            }
+        }
+        self.measure(id, own_depth, own_nest, own_size);
+        id
+    }
+
+    fn operand_list(&self, id: Id) -> Vec<Id> {
+        let mut operands = Vec::new();
         self.operands(id, |a, _| operands.push(a));
-        // The left operand of a chain `a + b + c` is read without going deeper.
-        let cost_of = |i: usize, x: &X| match x {
+        operands
+    }
+
+    /// Whether the operand is a sum so long that it becomes a column.
+    fn is_long(&self, id: Id, i: usize, a: Id) -> bool {
+        let child = &self.infos[a.index()];
+        let is_sum = |x: &X| matches!(x, X::Op2(Op2::Add, ..));
+        i == 0 && is_sum(self.x(id)) && child.size > self.dialect.sum && is_sum(&child.x)
+    }
+
+    /// How much deeper the parser is within operand i.
+    fn nesting_cost(&self, id: Id, i: usize) -> u32 {
+        match self.x(id) {
+            // The left operand of a chain `a + b + c` is read without going deeper.
             X::Op2(..) if i == 0 => 0,
             // A sign and the parentheses behind it.
             X::Neg(_) | X::Not(_) => 2,
             _ => 1,
-        };
+        }
+    }
+
+    /// Forces an expression that would go too deep; of one that must not leave its CASE, what it reads. What is partial
+    /// is no deeper than the dialect allows, which bounds the recursion.
+    fn flatten(&mut self, id: Id) {
+        if !self.infos[id.index()].partial || self.infos[id.index()].forced {
+            return self.force(id);
+        }
+        self.operand_list(id).into_iter().for_each(|a| self.flatten(a));
+        if !matches!(self.x(id), X::Tree { .. } | X::And(_) | X::Or(_)) {
+            self.measure(id, 0, 0, 1);
+        }
+    }
+
+    /// Depth, nesting, size and origin by those of the operands that are not columns.
+    fn measure(&mut self, id: Id, own_depth: u32, own_nest: u32, own_size: u32) {
         let flat = match self.x(id) {
             X::Column(_) => Origin::Column(self.infos[id.index()].x_column()),
             _ => Origin::None,
         };
         let (mut depth, mut nest, mut size, mut origin) = (own_depth, own_nest, own_size, flat);
         let mut partial = false;
-        let is_sum = matches!(self.x(id), X::Op2(Op2::Add, ..));
-        for (i, a) in operands.into_iter().enumerate() {
-            let cost = cost_of(i, self.x(id));
-            let child = &self.infos[a.index()];
-            let long = i == 0 && is_sum && child.size > self.dialect.sum && matches!(child.x, X::Op2(Op2::Add, ..));
-            if long || child.depth + 1 > self.dialect.depth || child.nest + cost > self.dialect.nesting {
-                self.force(a);
-            }
-            let child = &self.infos[a.index()];
+        for (i, a) in self.operand_list(id).into_iter().enumerate() {
+            let (child, cost) = (&self.infos[a.index()], self.nesting_cost(id, i));
             if !child.forced {
                 depth = depth.max(child.depth + 1);
                 nest = nest.max(child.nest + cost);
@@ -400,7 +434,6 @@ impl<'m> Arena<'m> {
         let info = &mut self.infos[id.index()];
         (info.depth, info.nest, info.size, info.origin) = (depth, nest, size, origin);
         info.partial |= partial;
-        id
     }
 
     // Short forms.

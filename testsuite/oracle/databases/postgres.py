@@ -16,6 +16,8 @@ def connect():
     if not address:
         raise LookupError("FLOCK_POSTGRES is not set; `cargo xtask postgres DIR` starts a server and prints it")
     connection = psycopg.connect(address, autocommit=True)
+    # Compiling a large statement takes it longer than running it on a few rows.
+    connection.execute("SET jit = off")
     connection.adapters.register_loader("float4", _real_loader())
     return connection
 

@@ -8,8 +8,8 @@ use flock_ir_spec::{
     TypeError,
 };
 
-use crate::columns::{Columns, Input, Kind};
 use crate::boosters::{self, ReadBooster};
+use crate::columns::{Columns, Input, Kind};
 use crate::define;
 use crate::estimators;
 use crate::prediction::Prediction;

@@ -99,13 +99,24 @@ fn batch(data: &Table) -> RecordBatch {
 /// The columns that an engine gave, by name.
 type Columns = BTreeMap<String, Vec<Scalar>>;
 
-fn from_arrays(names: impl Iterator<Item = String>, arrays: &[ArrayRef]) -> Columns {
-    let column = |a: &ArrayRef| {
-        let dtype = DType::ALL.into_iter().find(|d| frames::data_type(*d) == *a.data_type()).unwrap();
-        let frame = frames::from_arrow(a, FrameType::new(dtype, 1).nullable()).unwrap();
-        (0..frame.rows).map(|i| frame.get(i, 0)).collect()
+/// An engine may give an array in another form (views of text, narrower integers): the pipeline says what it holds.
+fn from_arrays(
+    pipeline: &Pipeline,
+    names: impl Iterator<Item = String>,
+    arrays: &[ArrayRef],
+) -> Result<Columns, Fault> {
+    let column = |(name, array): (String, &ArrayRef)| {
+        let frame = frames::from_arrow(array, FrameType::new(dtype(pipeline, &name), 1).nullable());
+        let frame = frame.map_err(|e| Fault::Failed(format!("{name}: {}", e.message())))?;
+        Ok((name, (0..frame.rows).map(|i| frame.get(i, 0)).collect()))
     };
-    names.zip(arrays).map(|(n, a)| (n, column(a))).collect()
+    names.zip(arrays).map(column).collect()
+}
+
+/// What a column of the output holds.
+fn dtype(pipeline: &Pipeline, name: &str) -> DType {
+    let output = pipeline.function().output(name);
+    output.and_then(|o| pipeline.function().output_type(o)).map_or(DType::F64, |t| t.dtype)
 }
 
 /// What an engine makes of a subject.
@@ -275,7 +286,7 @@ fn score_with(
     let scorer = make(&pipeline)?;
     // A fault of a row is a fault of ours: rows that the library refuses are null.
     let arrays = score::batch(&*scorer, &batch(&s.data)).map_err(|e| Fault::Failed(e.report(false)))?;
-    Ok(from_arrays(scorer.outputs().iter().map(|f| f.name.clone()), &arrays))
+    from_arrays(&pipeline, scorer.outputs().iter().map(|f| f.name.clone()), &arrays)
 }
 
 #[test]
@@ -346,7 +357,7 @@ fn embedded() -> Result<Ask, String> {
         let at: Vec<usize> = names.filter_map(|n| data.schema().index_of(n).ok()).collect();
         let data = data.project(&at).map_err(|e| e.to_string())?;
         let arrays = answer(&data).map_err(|e| Fault::Failed(e.report(false)))?;
-        Ok(from_arrays(pipeline.function().outputs.iter().map(|o| o.name.to_string()), &arrays))
+        from_arrays(&pipeline, pipeline.function().outputs.iter().map(|o| o.name.to_string()), &arrays)
     }))
 }
 
@@ -364,13 +375,9 @@ fn numbered(data: &Table) -> Table {
 fn in_order(pipeline: &Pipeline, mut answer: Answer) -> Result<Columns, String> {
     let at = answer.columns.iter().position(|c| c == ROW).ok_or("the kept column is not there")?;
     answer.rows.sort_by_key(|r| r[at].as_i64());
-    let dtype = |name: &str| {
-        let output = pipeline.function().output(name);
-        output.and_then(|o| pipeline.function().output_type(o)).map_or(DType::F64, |t| t.dtype)
-    };
     let column = |j: usize| {
         let name = &answer.columns[j];
-        (name.clone(), answer.rows.iter().map(|r| from_json(&r[j], dtype(name))).collect())
+        (name.clone(), answer.rows.iter().map(|r| from_json(&r[j], dtype(pipeline, name))).collect())
     };
     Ok((0..answer.columns.len()).filter(|j| *j != at).map(column).collect())
 }

@@ -37,12 +37,14 @@ struct Reader<'a> {
     known: HashMap<i64, Id>,
     /// What the entries of sparse matrices may still unpack to.
     unpack: u64,
+    /// Ids that were copied from one value to another; a library's file has each once.
+    copied: usize,
 }
 
-/// An entry that is no schema, and the array in it once it was read.
+/// An entry that is no schema, and what is in it once it was read: an array, or the state of a sparse matrix.
 struct File {
     span: Span,
-    array: Option<Id>,
+    content: Option<Id>,
 }
 
 /// Whether the bytes look like an archive with a schema.
@@ -60,12 +62,13 @@ pub fn read(bytes: &[u8]) -> Result<(Heap<'_>, Id), Diagnostic> {
     let (data, spans) = unpack(bytes, &entries).map_err(fault)?;
     let mut files: HashMap<String, File> = HashMap::with_capacity(entries.len());
     for (entry, span) in entries.into_iter().zip(spans) {
-        files.insert(entry.name, File { span, array: None });
+        files.insert(entry.name, File { span, content: None });
     }
     let Some(schema) = files.remove(SCHEMA) else { return Err(fault("the archive has no schema.json".into())) };
     let (start, end) = (schema.span.start, schema.span.start + schema.span.len);
     let unpack = compression::limit(bytes.len());
-    let mut reader = Reader { heap: Heap::new(data), at: start, start, end, files, known: HashMap::new(), unpack };
+    let (heap, known) = (Heap::new(data), HashMap::new());
+    let mut reader = Reader { heap, at: start, start, end, files, known, unpack, copied: 0 };
     match reader.document().map_err(fault)? {
         Json::Node(root) => Ok((reader.heap, root)),
         _ => Err(fault("schema.json holds no node".into())),

@@ -117,6 +117,12 @@ impl Reader<'_> {
         self.heap.push(value).ok_or_else(|| "more values than any model holds".to_owned())
     }
 
+    /// Notes that so many ids are copied.
+    fn copy(&mut self, ids: usize) -> Step<()> {
+        self.copied += ids;
+        if self.copied > self.heap.count() { Err(self.wrong("values that are there over and over")) } else { Ok(()) }
+    }
+
     fn global(&mut self, module: Span, name: Span) -> Step<Id> {
         self.add(Value::Global(Box::new(Symbol { module, name })))
     }
@@ -225,6 +231,7 @@ impl Reader<'_> {
         let (main, default) = (*main, *default);
         let Value::Dict(pairs) = self.heap.get(main) else { return Err(self.wrong("a defaultdict over no dict")) };
         let pairs = pairs.clone();
+        self.copy(pairs.len())?;
         let args = self.add(Value::Tuple(vec![default]))?;
         self.instance(&node, args, |made| made.pairs = pairs)
     }
@@ -299,13 +306,13 @@ impl Reader<'_> {
     fn stored_array(&mut self, node: &mut Node) -> Step<Id> {
         let name = self.file_name(node)?;
         let file = self.files.get(&name).ok_or_else(|| format!("the archive has no entry `{name}`"))?;
-        if let Some(array) = file.array {
+        if let Some(array) = file.content {
             return Ok(array);
         }
         let array = npy::array(&mut self.heap, file.span).map_err(|e| format!("`{name}`: {e}"))?;
         let id = self.add(Value::Array(Box::new(array)))?;
         if let Some(file) = self.files.get_mut(&name) {
-            file.array = Some(id);
+            file.content = Some(id);
         }
         Ok(id)
     }
@@ -322,9 +329,8 @@ impl Reader<'_> {
             for id in items {
                 let Value::List(part) = self.heap.get(id) else { return Err(self.wrong("an array that is no table")) };
                 inner.extend_from_slice(part);
-                if inner.len() > self.heap.count() {
-                    return Err(self.wrong("an array of more objects than the file holds"));
-                }
+                let ids = part.len();
+                self.copy(ids)?;
             }
             items = inner;
         }
@@ -348,8 +354,12 @@ impl Reader<'_> {
 
     /// A sparse matrix: an archive of arrays within the archive. Its state is what scipy pickles.
     fn sparse(&mut self, mut node: Node) -> Step<Id> {
-        let span = self.file(&mut node)?;
-        let archive = self.heap.bytes(span).to_vec();
+        let name = self.file_name(&mut node)?;
+        let file = self.files.get(&name).ok_or_else(|| format!("the archive has no entry `{name}`"))?;
+        if let Some(state) = file.content {
+            return self.called(&node, Id::UNIT, Some(state));
+        }
+        let archive = self.heap.bytes(file.span).to_vec();
         let mut state = Vec::new();
         for entry in zip::entries(&archive)? {
             self.unpack =
@@ -357,15 +367,18 @@ impl Reader<'_> {
             let content = entry.content(&archive)?;
             let bytes = self.heap.keep(&content);
             let array = npy::array(&mut self.heap, bytes).map_err(|e| format!("`{}`: {e}", entry.name))?;
-            let name = match entry.name.trim_end_matches(".npy") {
+            let attribute = match entry.name.trim_end_matches(".npy") {
                 "shape" => "_shape",
-                name => name,
+                attribute => attribute,
             };
-            let name = self.heap.keep(name.as_bytes());
+            let attribute = self.heap.keep(attribute.as_bytes());
             let value = Value::Array(Box::new(array));
-            state.push((self.add(Value::Str(name))?, self.add(value)?));
+            state.push((self.add(Value::Str(attribute))?, self.add(value)?));
         }
         let state = self.add(Value::Dict(state))?;
+        if let Some(file) = self.files.get_mut(&name) {
+            file.content = Some(state);
+        }
         self.called(&node, Id::UNIT, Some(state))
     }
 }

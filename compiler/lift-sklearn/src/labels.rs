@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flock_ir_spec::{DType, Data, Diagnostic, Frame, FrameType, Scalar};
+use flock_ir_spec::{Data, Diagnostic, Frame, Scalar};
 
 use crate::read::numpy::Kind;
 use crate::read::view::{Plain, View};

@@ -325,6 +325,13 @@ impl TreeEnsemble {
         if self.is_canonical() || self.check().is_err() {
             return self;
         }
+        // First, since sets alone are no reason to move values: those that no tree reaches stay where others are in order.
+        if !self.has_canonical_sets() {
+            self.count_sets();
+        }
+        if self.is_canonical() {
+            return self;
+        }
         let Ok(lengths) = self.leaf_lengths() else { return self };
         let total: usize = lengths.iter().map(|n| *n as usize).sum();
         if u32::try_from(total).is_err() {
@@ -337,9 +344,6 @@ impl TreeEnsemble {
             values.extend_from_slice(&self.values[from..from + *len as usize]);
         }
         self.values = values;
-        if !self.has_canonical_sets() {
-            self.count_sets();
-        }
         self
     }
 

@@ -77,5 +77,21 @@ fn parts<'a>(view: &View<'a>) -> Vec<View<'a>> {
     let mut parts = named("steps", "steps");
     parts.extend(named("transformers_", "transformers"));
     parts.extend(named("transformer_list", "transformer_list"));
+    parts.extend(members(view));
     parts
+}
+
+/// What an estimator around others holds; the trees of forests are no steps.
+fn members<'a>(view: &View<'a>) -> Vec<View<'a>> {
+    let fitted = |v: &View<'a>| v.class().is_some() && v.get("tree_").is_none();
+    let mut members: Vec<View<'a>> = match view.get("estimators_").and_then(|l| l.items().ok()) {
+        Some(list) => list,
+        None => ["estimator_", "base_estimator_"].iter().filter_map(|name| view.get(name)).collect(),
+    };
+    let calibrated = view.get("calibrated_classifiers_").and_then(|l| l.items().ok()).unwrap_or_default();
+    members.extend(calibrated.iter().filter_map(|c| c.get("estimator")));
+    let one = ["best_estimator_", "regressor_", "transformer_", "final_estimator_"];
+    members.extend(one.iter().filter_map(|name| view.get(name)));
+    members.retain(fitted);
+    members
 }

@@ -123,6 +123,8 @@ def _features(model, rows) -> dict[str, list]:
     if isinstance(table, pd.DataFrame):
         return {str(name): table[name].tolist() for name in table.columns}
     table = np.asarray(table)
+    if table.ndim == 1:
+        table = table.reshape(-1, 1)
     names = _names(model, table.shape[1])
     if len(set(names)) != len(names):
         raise NameError(f"two outputs have the same name: {', '.join(names)}")
@@ -131,9 +133,10 @@ def _features(model, rows) -> dict[str, list]:
 
 def _names(model, width: int) -> list[str]:
     try:
-        return [str(name) for name in model.get_feature_names_out()]
+        names = [str(name) for name in model.get_feature_names_out()]
     except (AttributeError, ValueError):
-        return [f"output_{at}" for at in range(width)]
+        names = []
+    return names if len(names) == width else [f"output_{at}" for at in range(width)]
 
 
 def typed(columns: dict[str, list], floats: str = "f64") -> list[Column]:

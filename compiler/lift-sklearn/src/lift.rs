@@ -71,6 +71,8 @@ pub struct Lift {
     faults: Faults,
     step: Vec<String>,
     steps_left: usize,
+    /// Whether columns are asked for and not a prediction.
+    pub(crate) transforms: bool,
     seen: Vec<Surveyed>,
     pub(crate) define: Options,
     /// Nodes that definitions may still become.
@@ -104,7 +106,8 @@ pub(crate) fn lift_and_note(
     let (b, step) = (FunctionBuilder::new(name), Vec::new());
     let (faults, noted, nodes_left) = (Vec::new(), Vec::new(), define::MAX_NODES);
     let define = Options { define: options.define.clone(), booster: options.booster, ..Options::default() };
-    let mut cx = Lift { b, inputs, faults, step, steps_left: MAX_STEPS, seen: noted, define, nodes_left };
+    let transforms = false;
+    let mut cx = Lift { b, inputs, faults, step, steps_left: MAX_STEPS, transforms, seen: noted, define, nodes_left };
     let lifted = cx.estimator(&root, Columns::inputs(names.clone()));
     if let Err(fault) = lifted.and_then(|l| cx.outputs(l, &root)) {
         cx.faults.push(fault);
@@ -165,7 +168,9 @@ fn input_names(root: &View<'_>, options: &Options) -> Result<Vec<String>, Faults
 fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
     let class = view.class().filter(|_| view.get("n_features_in_").is_none())?;
     match public_name(&class).as_str() {
-        "sklearn.isotonic.IsotonicRegression" => Some(Some(1)),
+        "sklearn.isotonic.IsotonicRegression"
+        | "sklearn.preprocessing.LabelBinarizer"
+        | "sklearn.preprocessing.LabelEncoder" => Some(Some(1)),
         "sklearn.dummy.DummyClassifier" | "sklearn.dummy.DummyRegressor" => Some(None),
         _ => None,
     }
@@ -181,7 +186,12 @@ fn first_fitted(mut view: View<'_>) -> View<'_> {
         if view.get("n_features_in_").is_some() {
             break;
         }
-        let Some(first) = first_part(&view) else { break };
+        let Some(first) = first_part(&view) else {
+            // A selector by a model knows its columns from the model.
+            let Some(inner) = view.get("estimator_").or_else(|| view.get("estimator")) else { break };
+            view = inner.at(view.path());
+            continue;
+        };
         view = first.at(view.path());
     }
     view
@@ -236,6 +246,13 @@ pub(crate) fn lifter_of(view: &View<'_>) -> Result<&'static Lifter, Diagnostic> 
     let class = public_name(&class);
     estimators::all().find(|l| l.class == class).ok_or_else(|| {
         let fault = Diagnostic::new("flock::lift::unknown_class", view.path(), format!("`{class}` is not supported"));
+        if let Some(reason) = crate::refused::reason(&class) {
+            return Diagnostic::new(
+                "flock::lift::unknown_class",
+                view.path(),
+                format!("`{class}` is refused: {reason}"),
+            );
+        }
         let last = class.rsplit('.').next().unwrap_or_default();
         match estimators::all().find(|l| l.class.rsplit('.').next() == Some(last)) {
             Some(known) => fault.help(format!("`{}` is", known.class)),
@@ -287,7 +304,9 @@ impl Lift {
     /// Lifts a step that must give columns. A fault is noted, and the next step goes on with columns of no meaning, so
     /// that all faults of a file come out at once.
     pub fn transformer(&mut self, name: &str, view: &View<'_>, input: Columns, width_after: usize) -> Columns {
+        let outer = std::mem::replace(&mut self.transforms, true);
         let lifted = self.in_step(name, |cx| cx.estimator(view, input));
+        self.transforms = outer;
         match lifted {
             Ok(Lifted::Columns(columns) | Lifted::Both(_, columns)) => columns,
             Ok(Lifted::Prediction(_)) => {

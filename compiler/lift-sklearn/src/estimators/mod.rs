@@ -27,6 +27,7 @@ pub fn all() -> impl Iterator<Item = &'static Lifter> {
 estimators! {
     ada_boost [family]
     bagging [family]
+    binarizer
     bisecting_k_means
     calibrated_classifier_cv
     cat_boost_classifier
@@ -56,9 +57,15 @@ estimators! {
     hist_gradient_boosting [family]
     isolation_forest
     isotonic_regression
+    iterative_imputer
+    k_bins_discretizer
     k_means [family]
     k_neighbors [family]
+    kernel_maps [family]
     kernel_ridge
+    kernel_samplers [family]
+    knn_imputer
+    label_encoders [family]
     label_propagations [family]
     lgbm_classifier
     lgbm_ranker
@@ -68,33 +75,49 @@ estimators! {
     linear_regressors [family]
     local_outlier_factor
     logistic_regression [family]
+    max_abs_scaler
     min_max_scaler
+    missing_indicator
     multi_output [family]
     multiclass [family]
     multilayer_perceptrons [family]
     nearest_centres [family]
     nearest_centroid
+    normalizer
     one_hot_encoder
     ordinal_encoder
     partial_least_squares [family]
+    pipeline
     pipeline [family]
+    polynomial_features
+    power_transformer
+    principal_components [family]
+    projections [family]
     quadratic_discriminant_analysis
+    quantile_transformer
     radius_neighbors [family]
     random_forest_classifier
     random_forest_regressor
     random_trees_embedding
     ransac_regressor
     ridge_classifier [family]
+    robust_scaler
+    select_from_model
     sgd_classifier
     sgd_one_class_svm
     simple_imputer
+    spline_transformer
     stacking [family]
     standard_scaler
     support_vector_classifiers [family]
     support_vector_machines [family]
+    supporting_selectors [family]
+    target_encoder
     threshold_classifiers [family]
     training_rows_alone [family]
     transformed_target_regressor
+    univariate_selectors [family]
+    variance_threshold
     voting [family]
     wrappers [family]
     xgb_classifier

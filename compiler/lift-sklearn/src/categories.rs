@@ -21,7 +21,11 @@ pub const UNKNOWN: i64 = -1;
 impl Categories {
     /// The categories of `categories_[i]`.
     pub fn of(view: &View<'_>) -> Result<Categories, Diagnostic> {
-        let values = view.plains()?;
+        Categories::from(view.plains()?, view)
+    }
+
+    /// The categories of that order; `view` is where they stand.
+    pub fn from(values: Vec<Plain>, view: &View<'_>) -> Result<Categories, Diagnostic> {
         let is_missing = |p: &Plain| matches!(p, Plain::None | Plain::Na) || matches!(p, Plain::Float(f) if f.is_nan());
         let mut missing = values.iter().enumerate().filter(|(_, p)| is_missing(p)).map(|(i, _)| i);
         let (first, second) = (missing.next(), missing.next());

@@ -45,6 +45,8 @@ estimators! {
     extra_tree_regressor
     extra_trees_classifier
     extra_trees_regressor
+    feature_engine [family]
+    feature_engine_encoders [family]
     feature_union
     function_transformer
     gaussian_mixtures [family]

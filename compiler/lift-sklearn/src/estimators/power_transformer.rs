@@ -38,7 +38,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
 }
 
 /// From 0 on ((x + 1)^λ - 1) / λ, its mirror image with 2 - λ below; the logarithm where the power is 0.
-fn yeo_johnson(cx: &mut Lift, x: NodeId, lambdas: &[f64], by_logarithm: bool) -> Result<NodeId, Diagnostic> {
+pub(super) fn yeo_johnson(cx: &mut Lift, x: NodeId, lambdas: &[f64], by_logarithm: bool) -> Result<NodeId, Diagnostic> {
     let above = branch(cx, x, lambdas, by_logarithm)?;
     let mirrored = cx.op(Op::Neg, &[x])?;
     let below = branch(cx, mirrored, &lambdas.iter().map(|l| 2.0 - l).collect::<Vec<_>>(), by_logarithm)?;
@@ -64,7 +64,7 @@ fn branch(cx: &mut Lift, x: NodeId, powers: &[f64], by_logarithm: bool) -> Resul
 }
 
 /// (x^λ - 1) / λ, the logarithm where λ is 0.
-fn box_cox(cx: &mut Lift, x: NodeId, lambdas: &[f64]) -> Result<NodeId, Diagnostic> {
+pub(super) fn box_cox(cx: &mut Lift, x: NodeId, lambdas: &[f64]) -> Result<NodeId, Diagnostic> {
     let low = cx.with_row(Op::Le, x, vec![0.0])?;
     let high = cx.op(Op::Not, &[low])?;
     cx.refuse_unless_all(high)?;

@@ -59,7 +59,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     super::refuse_single(&input, view)?;
     let x = cx.numbers(&input, view)?;
     let gaps = missing(cx, view, &input, x)?;
-    let distances = donors.distances(cx, x, gaps)?;
+    let nearness = donors.distances(cx, x, gaps)?;
     let keep = view.attr("keep_empty_features")?.bool()?;
     let (mut columns, mut kept) = (Vec::new(), Vec::new());
     for column in (0..width).filter(|c| valid[*c] || keep) {
@@ -67,7 +67,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         columns.push(match valid[column] {
             true => {
                 let (value, gap) = (cx.pick(x, &[column])?, cx.pick(gaps, &[column])?);
-                let imputed = donors.imputed(cx, column, distances)?;
+                let imputed = donors.imputed(cx, column, &nearness)?;
                 cx.op(Op::Select, &[gap, imputed, value])?
             }
             false => row(cx, vec![0.0]),
@@ -102,6 +102,14 @@ fn truths(view: &View<'_>, n: usize) -> Res<Vec<bool>> {
     Ok(view.f64s_of(n)?.into_iter().map(|v| v != 0.0).collect())
 }
 
+/// A column per training row.
+struct Nearness {
+    /// The distance; NaN where the two share no column.
+    distances: NodeId,
+    /// How many columns the two share.
+    shared: NodeId,
+}
+
 impl Donors {
     fn of(view: &View<'_>, width: usize) -> Res<Donors> {
         let metric = view.attr("metric")?;
@@ -125,7 +133,7 @@ impl Donors {
 
     /// The distance to each training row; NaN where the two share no column. With p and q for what is there (0 or 1),
     /// Σ p q (x - y)² is one linear map of x², x and p, all 0 in the gaps.
-    fn distances(&self, cx: &mut Lift, x: NodeId, gaps: NodeId) -> Res<NodeId> {
+    fn distances(&self, cx: &mut Lift, x: NodeId, gaps: NodeId) -> Res<Nearness> {
         let (rows, k) = (self.values.rows, self.values.columns);
         let mut weights = Vec::with_capacity(rows * 3 * k);
         let mut there = Vec::with_capacity(rows * k);
@@ -149,19 +157,20 @@ impl Donors {
         // 0 over 0 is the NaN of what shares nothing.
         let mean = cx.op(Op::Div, &[sums, shared])?;
         let scaled = cx.with_row(Op::Mul, mean, vec![k as f64])?;
-        cx.op(Op::Sqrt, &[scaled])
+        Ok(Nearness { distances: cx.op(Op::Sqrt, &[scaled])?, shared })
     }
 
-    fn imputed(&self, cx: &mut Lift, column: usize, distances: NodeId) -> Res<NodeId> {
+    fn imputed(&self, cx: &mut Lift, column: usize, nearness: &Nearness) -> Res<NodeId> {
         let k = self.values.columns;
         let having: Vec<usize> = (0..self.values.rows).filter(|r| !self.gaps[r * k + column]).collect();
         let values: Vec<f64> = having.iter().map(|r| self.values.values[r * k + column]).collect();
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         let n = self.neighbours.min(having.len());
-        let distances = cx.pick(distances, &having)?;
+        let (distances, shared) = (cx.pick(nearness.distances, &having)?, cx.pick(nearness.shared, &having)?);
         let nearest = cx.op_with(Op::Order, Attr::Range { start: 0, len: n as u32 }, &[distances])?;
-        let near = cx.op(Op::Gather, &[distances, nearest])?;
-        let near = cx.or_else(near, Frame::row_f64([f64::NAN]))?;
+        let shared = cx.op(Op::Gather, &[shared, nearest])?;
+        let shared = cx.or_else(shared, Frame::row_f64([0.0]))?;
+        let near = cx.with_row(Op::Gt, shared, vec![0.0])?;
         let table = Matrix { rows: values.len(), columns: 1, values };
         let mut found = Vec::with_capacity(n);
         for i in 0..n {
@@ -169,31 +178,32 @@ impl Donors {
             found.push(lookup(cx, at, &table)?);
         }
         let found = cx.side_by_side(&found)?;
-        let weights = self.weights(cx, near)?;
+        let weights = self.weights(cx, distances, nearest, near)?;
         let products = cx.op(Op::Mul, &[found, weights])?;
         let (sum, total) = (cx.op(Op::Sum, &[products])?, cx.op(Op::Sum, &[weights])?);
         let average = cx.op(Op::Div, &[sum, total])?;
         // The nearest has no distance where none has.
-        let first = cx.pick(near, &[0])?;
-        let alone = cx.op(Op::IsNan, &[first])?;
+        let any = cx.pick(near, &[0])?;
         let mean = row(cx, vec![mean]);
-        cx.op(Op::Select, &[alone, mean, average])
+        cx.op(Op::Select, &[any, average, mean])
     }
 
-    fn weights(&self, cx: &mut Lift, near: NodeId) -> Res<NodeId> {
+    /// The weights of the nearest; `near` says which of them have a distance.
+    fn weights(&self, cx: &mut Lift, distances: NodeId, nearest: NodeId, near: NodeId) -> Res<NodeId> {
+        if self.counts_distant {
+            return Ok(cx.b.constant(Frame::row_f64(vec![1.0; cx.width(near)])));
+        }
+        if !self.by_distance {
+            return as_number(cx, near);
+        }
         let (zero, one) = (row(cx, vec![0.0]), row(cx, vec![1.0]));
-        let none = cx.op(Op::IsNan, &[near])?;
-        let weights = if self.by_distance {
-            let at_zero = cx.op(Op::Eq, &[near, zero])?;
-            let any = cx.op(Op::Any, &[at_zero])?;
-            let (same, inverse) = (as_number(cx, at_zero)?, cx.op(Op::Div, &[one, near])?);
-            cx.op(Op::Select, &[any, same, inverse])?
-        } else if self.counts_distant {
-            let ones = cx.op(Op::Select, &[none, one, one])?;
-            return Ok(ones);
-        } else {
-            one
-        };
-        cx.op(Op::Select, &[none, zero, weights])
+        let far = cx.op(Op::Gather, &[distances, nearest])?;
+        let far = cx.or_else(far, Frame::row_f64([0.0]))?;
+        let distance = cx.op(Op::Select, &[near, far, one])?;
+        let at_zero = cx.op(Op::Eq, &[distance, zero])?;
+        let any = cx.op(Op::Any, &[at_zero])?;
+        let (same, inverse) = (as_number(cx, at_zero)?, cx.op(Op::Div, &[one, distance])?);
+        let weights = cx.op(Op::Select, &[any, same, inverse])?;
+        cx.op(Op::Select, &[near, weights, zero])
     }
 }

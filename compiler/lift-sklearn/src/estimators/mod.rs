@@ -34,6 +34,7 @@ estimators! {
     cat_boost_ranker
     cat_boost_regressor
     categorical_nb
+    category_encoders [family]
     chains [family]
     column_transformer
     decision_tree_classifier
@@ -115,6 +116,7 @@ estimators! {
     support_vector_machines [family]
     supporting_selectors [family]
     target_encoder
+    tfidf_transformer
     threshold_classifiers [family]
     training_rows_alone [family]
     transformed_target_regressor

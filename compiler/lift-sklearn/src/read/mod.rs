@@ -5,6 +5,7 @@ mod joblib;
 mod machine;
 pub mod numpy;
 pub mod opcodes;
+pub(crate) mod pandas;
 mod reduce;
 mod skops;
 mod text;

@@ -252,6 +252,9 @@ impl<'a> View<'a> {
     /// The elements of an array or list, each without parts, in C order.
     pub fn plains(&self) -> Res<Vec<Plain>> {
         let view = self.index_data().unwrap_or_else(|| self.clone());
+        if let Some(array) = view.get("_pa_array") {
+            return array.arrow_strings();
+        }
         let Some(Array { dtype: Some(dtype), elements: Elements::Raw(span), .. }) = view.array() else {
             return view.items()?.iter().map(View::plain).collect();
         };
@@ -266,6 +269,52 @@ impl<'a> View<'a> {
     /// The array within a `pandas.Index`.
     fn index_data(&self) -> Option<View<'a>> {
         (self.class()? == "pandas.core.indexes.base._new_Index").then(|| self.args())?.get(1)?.entry("data")
+    }
+
+    /// Text in an array of Arrow, as pandas 3 keeps it: validity, offsets and bytes.
+    fn arrow_strings(&self) -> Res<Vec<Plain>> {
+        let fault = || self.expected("an array of text");
+        let parts = match self.args() {
+            parts if self.class().as_deref() == Some("pyarrow.lib._restore_array") => parts,
+            _ => return Err(fault()),
+        };
+        let [parts] = &parts[..] else { return Err(fault()) };
+        let [kind, length, _, offset, buffers, ..] = &parts.items()?[..] else { return Err(fault()) };
+        let (length, offset) = (length.size()?, offset.size()?);
+        let wide = match kind.args().first().and_then(View::str) {
+            Some("large_string" | "large_utf8") => true,
+            Some("string" | "utf8") => false,
+            _ => return Err(fault()),
+        };
+        let [validity, offsets, bytes] = &buffers.items()?[..] else { return Err(fault()) };
+        let (validity, bytes) = (validity.buffer(), bytes.buffer().unwrap_or_default());
+        let offsets = offsets.buffer().ok_or_else(fault)?;
+        let at = |i: usize| -> Option<usize> {
+            if wide {
+                let word = offsets.as_chunks::<8>().0.get(i)?;
+                usize::try_from(i64::from_le_bytes(*word)).ok()
+            } else {
+                let word = offsets.as_chunks::<4>().0.get(i)?;
+                usize::try_from(i32::from_le_bytes(*word)).ok()
+            }
+        };
+        let element = |i: usize| -> Option<Plain> {
+            let there = match validity {
+                Some(bits) => bits.get(i / 8)? >> (i % 8) & 1 == 1,
+                None => true,
+            };
+            let text = bytes.get(at(i)?..at(i + 1)?)?;
+            Some(if there { Plain::Str(std::str::from_utf8(text).ok()?.into()) } else { Plain::None })
+        };
+        self.charge(length.saturating_add(bytes.len()))?;
+        let end = offset.checked_add(length).ok_or_else(fault)?;
+        (offset..end).map(|i| element(i).ok_or_else(fault)).collect()
+    }
+
+    /// The bytes of a buffer of Arrow, if it is there.
+    fn buffer(&self) -> Option<&'a [u8]> {
+        let bytes = self.args().into_iter().next()?;
+        if let Value::Bytes(span) = bytes.value() { Some(self.doc.heap.bytes(*span)) } else { None }
     }
 
     /// The shape of an array; `[n]` for a list.

@@ -1,0 +1,270 @@
+//! Encoders of category_encoders: the categories of some columns become one number, or several.
+//!
+//! | `cols`, `feature_names_in_` | the columns that are encoded, and all of them |
+//! | `ordinal_encoder.mapping` | per column the code of each category, NaN's among them; -1 is a category that is new |
+//! | `mapping` | per column the numbers of each code: a series, or a table whose columns take the column's place |
+//! | `mapping` of counts, means | per column a number, or a sum and a count, of each category itself |
+//! | `handle_unknown`, `handle_missing` | `value`, `return_nan`, `error`, which refuses the row |
+//! | `invariant_cols` | columns that `drop_invariant` leaves out |
+//!
+//! Source: category_encoders 2.11, `ordinal.py`, `base_contrast_encoder.py`, `leave_one_out.py`, `cat_boost.py`, ….
+
+use flock_ir_spec::{Diagnostic, Frame, Op};
+
+use super::feature_engine::{listed, names};
+use crate::categories::Categories;
+use crate::columns::{Columns, Facts};
+use crate::features::lookup;
+use crate::labels::text;
+use crate::lift::{Lift, Lifted, Lifter};
+use crate::read::pandas::{series, table};
+use crate::read::view::{Matrix, Plain, View};
+
+type Res<T> = Result<T, Diagnostic>;
+
+pub static LIFTERS: &[Lifter] = &[
+    encoder("category_encoders.backward_difference.BackwardDifferenceEncoder"),
+    encoder("category_encoders.basen.BaseNEncoder"),
+    encoder("category_encoders.binary.BinaryEncoder"),
+    encoder("category_encoders.cat_boost.CatBoostEncoder"),
+    encoder("category_encoders.count.CountEncoder"),
+    encoder("category_encoders.glmm.GLMMEncoder"),
+    encoder("category_encoders.gray.GrayEncoder"),
+    encoder("category_encoders.helmert.HelmertEncoder"),
+    encoder("category_encoders.james_stein.JamesSteinEncoder"),
+    encoder("category_encoders.leave_one_out.LeaveOneOutEncoder"),
+    encoder("category_encoders.m_estimate.MEstimateEncoder"),
+    encoder("category_encoders.one_hot.OneHotEncoder"),
+    encoder("category_encoders.ordinal.OrdinalEncoder"),
+    encoder("category_encoders.polynomial.PolynomialEncoder"),
+    encoder("category_encoders.quantile_encoder.QuantileEncoder"),
+    encoder("category_encoders.sum_coding.SumEncoder"),
+    encoder("category_encoders.target_encoder.TargetEncoder"),
+    encoder("category_encoders.woe.WOEEncoder"),
+];
+
+const fn encoder(class: &'static str) -> Lifter {
+    Lifter {
+        class,
+        reads: &[
+            "cols",
+            "mapping",
+            "ordinal_encoder",
+            "handle_unknown",
+            "handle_missing",
+            "_handle_unknown",
+            "_handle_missing",
+            "_min_group_size",
+            "_mean",
+            "a",
+            "drop_invariant",
+            "invariant_cols",
+            "min_group_size",
+            "composite_cols",
+            "hierarchy",
+        ],
+        ignores: &[
+            "_combine_min_nan_groups", "_count", "_dim", "_min_group_categories", "_min_group_name", "_normalize", "_sum", "base",
+            "binomial_target", "combine_min_nan_groups", "composite_members_", "feature_dtypes_in_", "feature_names_out_",
+            "hierarchy_depth", "index_start", "keep_components", "lab_encoder_", "m", "mapping_supplied", "min_group_lumping_",
+            "min_group_name", "min_samples_leaf", "model", "normalize", "quantile", "random_state", "randomized", "regularization",
+            "return_df", "sigma", "smoothing", "use_all_cols", "use_cat_names", "use_default_cols", "verbose",
+        ],
+        lift,
+    }
+}
+
+/// What one column becomes.
+struct Encoding {
+    /// The categories but for what is missing, and a row of numbers for each.
+    categories: Vec<(Plain, Vec<f64>)>,
+    missing: Vec<f64>,
+    unknown: Vec<f64>,
+    /// The columns that stand in its place, where they have names of their own.
+    names: Option<Vec<String>>,
+}
+
+fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
+    for name in ["min_group_size", "composite_cols", "hierarchy"] {
+        if view.get(name).is_some_and(|v| !v.is_none()) {
+            return Err(view.unsupported(format!("`{name}`")));
+        }
+    }
+    let names = names(view, &input)?;
+    let encoded = listed(view, "cols", &names)?;
+    let dropped: Vec<String> = match view.attr("drop_invariant")?.bool()? {
+        true => view.attr("invariant_cols")?.plains()?.iter().map(text).collect(),
+        false => Vec::new(),
+    };
+    let mut out = Columns::none();
+    for (i, mut column) in cx.split(&input)?.into_iter().enumerate() {
+        let name = &names[i];
+        if encoded.contains(&i) {
+            column = encode(cx, view, name, &column)?;
+        } else {
+            column.names = Some(vec![name.clone()]);
+        }
+        out.append(column);
+    }
+    let all = out.names.clone().unwrap_or_default();
+    let kept: Vec<usize> = (0..all.len()).filter(|i| !dropped.contains(&all[*i])).collect();
+    if kept.len() < all.len() {
+        out = cx.select(&out, &kept)?;
+    }
+    Ok(Lifted::Columns(out))
+}
+
+fn encode(cx: &mut Lift, view: &View<'_>, name: &str, column: &Columns) -> Res<Columns> {
+    let encoding = Encoding::of(view, name)?;
+    let place = view.at(view.join(&format!("mapping.{name}")));
+    let mut keys: Vec<Plain> = encoding.categories.iter().map(|(key, _)| key.clone()).collect();
+    let known = keys.len();
+    // What is missing comes last: NaN among numbers, None among words.
+    let numbers = keys.first().is_some_and(|k| k.number().is_some());
+    keys.push(if numbers { Plain::Float(f64::NAN) } else { Plain::None });
+    let categories = Categories::from(keys, &place)?;
+    let n = categories.len();
+    let positions: Vec<Option<usize>> = (0..n).map(Some).collect();
+    cx.settle(column)?;
+    let position = cx.positions(column, &categories, &positions, n, n as i64, &place)?;
+    for (policy, at) in [("handle_unknown", n), ("handle_missing", known)] {
+        if view.attr(policy)?.str() == Some("error") {
+            let at = cx.b.constant(Frame::row_i64([at as i64]));
+            let fine = cx.op(Op::Ne, &[position, at])?;
+            cx.b.refuse_unless(fine);
+        }
+    }
+    let width = encoding.unknown.len();
+    let rows = encoding.categories.into_iter().map(|(_, row)| row).chain([encoding.missing, encoding.unknown]);
+    let values: Vec<f64> = rows.flatten().collect();
+    let node = lookup(cx, position, &Matrix { rows: n + 1, columns: width, values })?;
+    let names = encoding.names.unwrap_or_else(|| vec![name.into()]);
+    Ok(Columns::node(node, width, Facts { nan: true, big: true, ..Facts::CODES }, Some(names)))
+}
+
+impl Encoding {
+    fn of(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let class = view.class().unwrap_or_default();
+        match class.rsplit('.').next().unwrap_or_default() {
+            "OrdinalEncoder" => Encoding::ordinal(view, column),
+            "CountEncoder" => Encoding::counts(view, column),
+            "LeaveOneOutEncoder" | "CatBoostEncoder" => Encoding::means(view, column),
+            _ => Encoding::by_code(view, column),
+        }
+    }
+
+    /// Of categories with a row of numbers each; the missing one is among them or is as what is new.
+    fn new(rows: Vec<(Plain, Vec<f64>)>, unknown: Vec<f64>, missing: Option<Vec<f64>>) -> Encoding {
+        let is_missing = |p: &Plain| matches!(p, Plain::None | Plain::Na) || p.number().is_some_and(f64::is_nan);
+        let (absent, categories): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| is_missing(key));
+        let missing = missing.or_else(|| absent.into_iter().next().map(|(_, row)| row));
+        Encoding { categories, missing: missing.unwrap_or_else(|| unknown.clone()), unknown, names: None }
+    }
+
+    fn ordinal(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let policy = view.attr("handle_unknown")?;
+        let unknown = match policy.str() {
+            Some("value") => -1.0,
+            Some("return_nan" | "error") => f64::NAN,
+            _ => policy.f64()?,
+        };
+        let policy = view.attr("handle_missing")?;
+        let missing = match policy.str() {
+            Some("value" | "error") => None,
+            Some("return_nan") => Some(f64::NAN),
+            _ => Some(policy.f64()?),
+        };
+        let codes = codes(view, column)?;
+        let kept = |code: f64| if code == -2.0 { missing.unwrap_or(code) } else { code };
+        let rows = codes.into_iter().map(|(key, code)| (key, vec![kept(code)])).collect();
+        Ok(Encoding::new(rows, vec![unknown], None))
+    }
+
+    fn by_code(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let codes = codes(&view.attr("ordinal_encoder")?, column)?;
+        let mapping = view.attr("mapping")?;
+        let (index, values, names) = match mapping.entries() {
+            Ok(_) => {
+                let series_view = mapping.entry(column).ok_or_else(|| mapping.expected(&format!("`{column}`")))?;
+                let (index, values) = series(&series_view)?;
+                (index, vec![values], None)
+            }
+            Err(_) => {
+                let table = table(&switch(&mapping, column)?)?;
+                (table.index, table.values, Some(table.columns.iter().map(text).collect()))
+            }
+        };
+        let at: Vec<Option<f64>> = index.iter().map(Plain::number).collect();
+        let row = |code: f64| match at.iter().position(|c| *c == Some(code)) {
+            Some(i) => values.iter().map(|column| column[i]).collect(),
+            None => vec![f64::NAN; values.len()],
+        };
+        let rows = codes.into_iter().map(|(key, code)| (key, row(code))).collect();
+        let mut encoding = Encoding::new(rows, row(-1.0), None);
+        encoding.names = names;
+        Ok(encoding)
+    }
+
+    fn counts(view: &View<'_>, column: &str) -> Res<Encoding> {
+        for (attribute, expected) in [("_handle_unknown", "value"), ("_handle_missing", "value")] {
+            let policy = named(&view.attr(attribute)?, column)?;
+            if policy.str() != Some(expected) {
+                return Err(policy.unsupported("another way than `value`"));
+            }
+        }
+        if !named(&view.attr("_min_group_size")?, column)?.is_none() {
+            return Err(view.unsupported("`min_group_size`"));
+        }
+        let (index, values) = series(&named(&view.attr("mapping")?, column)?)?;
+        Ok(Encoding::new(index.into_iter().zip(values.into_iter().map(|v| vec![v])).collect(), vec![0.0], None))
+    }
+
+    fn means(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let table = table(&named(&view.attr("mapping")?, column)?)?;
+        let of = |name: &str| table.columns.iter().position(|c| *c == Plain::Str(name.into())).map(|i| &table.values[i]);
+        let (Some(sums), Some(counts)) = (of("sum"), of("count")) else {
+            return Err(view.expected("sums and counts"));
+        };
+        let mean = view.attr("_mean")?.f64()?;
+        let prior = view.get("a").map(|a| a.f64()).transpose()?;
+        let of_category = |sum: f64, count: f64| match prior {
+            _ if count <= 1.0 => mean,
+            Some(a) => (sum + mean * a) / (count + a),
+            None => sum / count,
+        };
+        let rows = table.index.iter().cloned().zip(sums.iter().zip(counts).map(|(s, c)| vec![of_category(*s, *c)]));
+        let policy = |name: &str| -> Res<f64> {
+            let policy = view.attr(name)?;
+            match policy.str() {
+                Some("value" | "error") => Ok(mean),
+                Some("return_nan") => Ok(f64::NAN),
+                _ => Err(policy.unsupported("another way than `value`, `return_nan` and `error`")),
+            }
+        };
+        let (unknown, missing) = (policy("handle_unknown")?, policy("handle_missing")?);
+        let mut encoding = Encoding::new(rows.collect(), vec![mean], missing.is_nan().then(|| vec![missing]));
+        encoding.unknown = vec![unknown];
+        Ok(encoding)
+    }
+}
+
+fn named<'a>(dict: &View<'a>, column: &str) -> Res<View<'a>> {
+    dict.entry(column).ok_or_else(|| dict.expected(&format!("an entry for `{column}`")))
+}
+
+/// `[{"col": …, "mapping": …}, …]`.
+fn switch<'a>(list: &View<'a>, column: &str) -> Res<View<'a>> {
+    for item in list.items()? {
+        if item.entry("col").is_some_and(|c| c.str() == Some(column)) {
+            return named(&item, "mapping");
+        }
+    }
+    Err(list.expected(&format!("a mapping of `{column}`")))
+}
+
+/// The code of each category.
+fn codes(view: &View<'_>, column: &str) -> Res<Vec<(Plain, f64)>> {
+    let mapping = switch(&view.attr("mapping")?, column)?;
+    let (index, codes) = series(&mapping)?;
+    Ok(index.into_iter().zip(codes).collect())
+}

@@ -186,12 +186,7 @@ fn first_fitted(mut view: View<'_>) -> View<'_> {
         if view.get("n_features_in_").is_some() {
             break;
         }
-        let Some(first) = first_part(&view) else {
-            // A selector by a model knows its columns from the model.
-            let Some(inner) = view.get("estimator_").or_else(|| view.get("estimator")) else { break };
-            view = inner.at(view.path());
-            continue;
-        };
+        let Some(first) = first_part(&view) else { break };
         view = first.at(view.path());
     }
     view

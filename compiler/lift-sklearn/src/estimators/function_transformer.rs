@@ -105,7 +105,8 @@ fn function(name: &str) -> Option<Function> {
             _ => return None,
         });
     }
-    if !numpy && !(module == "builtins" && name == "abs" || module == "_operator" && matches!(name, "abs" | "neg")) {
+    let python = matches!((module, name), ("builtins" | "_operator", "abs") | ("_operator", "neg"));
+    if !numpy && !python {
         return None;
     }
     Some(match name {

@@ -41,7 +41,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         order.iter().skip(most).for_each(|i| kept[*i] = false);
     }
     // NaN is not below.
-    kept.iter_mut().zip(&scores).for_each(|(k, s)| *k &= !(*s < threshold));
+    kept.iter_mut().zip(&scores).for_each(|(k, s)| *k &= *s >= threshold || s.is_nan() || threshold.is_nan());
     let lenient = takes_nan(&given)?;
     selected(cx, view, &input, &kept, lenient).map(Lifted::Columns)
 }

@@ -115,7 +115,7 @@ fn by_probability(values: &[f64], mode: &str, alpha: f64) -> Vec<bool> {
             let mut sorted: Vec<f64> = values.iter().copied().filter(|p| !p.is_nan()).collect();
             sorted.sort_by(f64::total_cmp);
             let below = sorted.iter().enumerate().filter(|(i, p)| **p <= alpha / n * (i + 1) as f64);
-            let most = below.map(|(_, p)| *p).last();
+            let most = below.map(|(_, p)| *p).next_back();
             values.iter().map(|p| most.is_some_and(|most| *p <= most)).collect()
         }
     }

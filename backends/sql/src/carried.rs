@@ -16,10 +16,14 @@ pub struct Carried {
     pub types: &'static [&'static str],
 }
 
+/// Why a function or a word is refused that the dialect does not have.
+pub(crate) const LACKS: &str = "it is not there";
+
 /// Words that may stand before a parenthesis and are no functions.
-const KEYWORDS: &[&str] =
-    &["all", "and", "any", "as", "between", "by", "else", "end", "exists", "filter", "from", "in", "is", "like", "not"];
-const MORE_KEYWORDS: &[&str] = &["on", "or", "over", "select", "then", "union", "values", "when", "where"];
+const KEYWORDS: &[&str] = &[
+    "all", "and", "any", "as", "between", "by", "else", "end", "exists", "filter", "from", "in", "is", "like", "not",
+    "on", "or", "over", "select", "then", "union", "values", "when", "where",
+];
 /// Functions that every dialect has: aggregates over windows, and what windows alone have.
 const WINDOWS: &[&str] = &[
     "row_number",
@@ -94,7 +98,7 @@ fn fault(dialect: &Dialect, found: &[Token<'_>]) -> Option<String> {
         if name == "collate" && !byte_wise && dialect.name != "postgres" {
             return because("COLLATE", &format!("{} has other collations", dialect.name));
         }
-        let keyword = KEYWORDS.contains(&&*name) || MORE_KEYWORDS.contains(&&*name);
+        let keyword = KEYWORDS.contains(&&*name);
         let unknown = own.functions.is_some_and(|f| !f.contains(&&*name) && !WINDOWS.contains(&&*name));
         if t.called && !keyword && unknown {
             return because(&name, &format!("{} has no such function, or another of that name", dialect.name));

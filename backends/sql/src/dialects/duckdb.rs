@@ -7,7 +7,7 @@
 //! `fmod` rounds its quotient down and is not exact, `%` is C's remainder; `sin` of an infinity raises.
 //! 100 trees of 255 nodes plan in 11 s as one sum, in 3 s as sums of 10 trees.
 
-use crate::carried::Carried;
+use crate::carried::{Carried, LACKS};
 use crate::dialect::*;
 
 /// DuckDB.
@@ -44,8 +44,6 @@ pub static DIALECT: Dialect = Dialect {
     case_ns: [25.0, 70.0, 110.0],
     when_ns: 2.7,
 };
-
-const LACKS: &str = "it is not there";
 
 static CARRIED: Carried = Carried {
     functions: None,

@@ -8,7 +8,7 @@
 //! FULL JOIN: "only supported with merge-joinable or hash-joinable join conditions", an equality of both sides or a
 //! constant (`optimizer/path/joinpath.c`, `select_mergejoin_clauses`).
 
-use crate::carried::Carried;
+use crate::carried::{Carried, LACKS};
 use crate::dialect::*;
 
 /// PostgreSQL.
@@ -45,8 +45,6 @@ pub static DIALECT: Dialect = Dialect {
     case_ns: [40.0, 65.0, 145.0],
     when_ns: 15.0,
 };
-
-const LACKS: &str = "it is not there";
 
 static CARRIED: Carried = Carried {
     functions: None,

@@ -7,7 +7,7 @@
 //! collation, so BINARY is named. Names that differ in ASCII case alone are one name.
 //! RIGHT and FULL JOIN are there since 3.39.
 
-use crate::carried::Carried;
+use crate::carried::{Carried, LACKS};
 use crate::dialect::*;
 
 /// SQLite.
@@ -44,8 +44,6 @@ pub static DIALECT: Dialect = Dialect {
     case_ns: [77.0, 108.0, 116.0],
     when_ns: 20.0,
 };
-
-const LACKS: &str = "it is not there";
 
 /// What it has in the meaning of others. `upper` and `lower` change ASCII letters alone, `format` and `strftime` take
 /// their operands otherwise.

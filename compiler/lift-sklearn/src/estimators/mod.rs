@@ -90,7 +90,6 @@ estimators! {
     one_hot_encoder
     ordinal_encoder
     partial_least_squares [family]
-    pipeline
     pipeline [family]
     polynomial_features
     power_transformer

@@ -154,11 +154,12 @@ type Page = BTreeMap<Row, BTreeMap<&'static str, Seen>>;
 /// Everything that the engines found, and the versions whose files were answered equally.
 fn seen() -> (Page, BTreeMap<Row, BTreeSet<String>>, BTreeSet<&'static str>) {
     let (mut page, mut versions, mut asked) = (Page::new(), BTreeMap::new(), BTreeSet::new());
-    let known: Vec<Vec<Part>> = all().iter().map(parts).collect();
+    let known: BTreeMap<&str, Vec<Part>> = all().iter().map(|s| (&*s.name, parts(s))).collect();
     for engine in ENGINES {
         let Ok(verdicts) = verdicts(engine) else { continue };
         asked.insert(engine);
-        for ((s, verdict), parts) in verdicts.iter().zip(&known) {
+        for (s, verdict) in verdicts {
+            let parts = &known[&*s.name];
             for (part, row) in parts.iter().flat_map(|p| p.row.iter().map(move |row| (p, row))) {
                 let seen = page.entry(row.clone()).or_default().entry(engine).or_default();
                 match verdict {

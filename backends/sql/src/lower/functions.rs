@@ -239,10 +239,11 @@ impl Lower<'_> {
         let (null, miss) = (a.null || b.null, a.miss || b.miss);
         let result = Val { id: plain, null, miss: miss || !has_nan, nan: has_nan, range: Range::ALL, ..a };
         let traps = self.dialect().traps;
-        let constant = match self.arena.x(b.id) {
+        let literal = |id: Id| match self.arena.x(id) {
             X::Lit(crate::expr::Lit::F64(bits)) => Some(f64::from_bits(*bits)),
             _ => None,
         };
+        let (base, constant) = (literal(a.id).filter(|x| *x > 1.0 && x.is_finite()), literal(b.id));
         match constant {
             // Whatever a is, NaN among that.
             Some(0.0) if !a.null => Val {
@@ -253,10 +254,13 @@ impl Lower<'_> {
             },
             None if !null && miss => self.power_of_missing(a, b, result),
             _ if !traps.power => result,
-            None => {
-                let why = "an exponent that is no constant: 0 to a negative power ends the statement";
-                Val { id: self.arena.refuse("pow", why), ..result }
-            }
+            None => match base {
+                Some(base) => Val { id: self.power_to(base, b, plain), miss: b.miss, nan: b.nan, ..result },
+                None => {
+                    let why = "an exponent that is no constant: 0 to a negative power ends the statement";
+                    Val { id: self.arena.refuse("pow", why), ..result }
+                }
+            },
             Some(2.0) => Val {
                 wide: false,
                 ..self.float_op(Op::Mul, Val { wide: false, dtype: DType::F64, ..a }, Val { dtype: DType::F64, ..a })
@@ -275,6 +279,20 @@ impl Lower<'_> {
         let (either, one) = (self.arena.or(&[a_one, b_zero]), self.arena.f64(1.0));
         let id = self.arena.case(&[(either, one)], Some(result.id));
         Val { id, ..result }
+    }
+
+    /// A constant above 1 to the power of b, by bounds where it would end the statement.
+    fn power_to(&mut self, base: f64, b: Val, plain: Id) -> Id {
+        let mut arms = Vec::new();
+        if self.dialect().traps.arithmetic {
+            let (bottom, top) = (last(-1e300, |x| base.powf(x) == 0.0), last(1e300, |x| base.powf(x) == f64::INFINITY));
+            let (test, infinity) = (self.test(Op2::Ge, b.id, top), self.arena.f64(f64::INFINITY));
+            // A NaN of the dialect is greater than the bound as well, and times infinity stays NaN.
+            arms.push((test, self.arena.op2(Op2::Mul, b.id, infinity)));
+            arms.push((self.test(Op2::Le, b.id, bottom), self.arena.f64(0.0)));
+            self.arena.partial(plain);
+        }
+        self.guarded(&arms, Some(plain))
     }
 
     /// a to a constant power, by cases where it would end the statement.
@@ -339,4 +357,14 @@ impl Lower<'_> {
         let id = self.guarded(&arms, Some(plain));
         Val { id, miss: true, nan: a.nan || result.nan, null: a.null, ..result }
     }
+}
+
+/// The number nearest to 0 on the way from `far` for which a test holds that holds at `far`.
+fn last(far: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut yes, mut no) = (far.abs().to_bits(), 0u64);
+    while yes - no > 1 {
+        let middle = no + (yes - no) / 2;
+        if holds(f64::from_bits(middle).copysign(far)) { yes = middle } else { no = middle }
+    }
+    f64::from_bits(yes).copysign(far)
 }

@@ -104,7 +104,7 @@ def ask(python: str, jobs: list[dict]) -> list[dict]:
 
 def place(case: Case, name: str) -> str:
     """The section behind which a new one goes."""
-    order = ["options", "sklearn", *BOOSTERS, "onnx", "data:python", "data", *map(run_section, VERSIONS), "run:onnx"]
+    order = ["options", "sklearn", *BOOSTERS, "graph", "onnx", "data:python", "data", *map(run_section, VERSIONS), "run:onnx"]
     order += [f"run:{booster}" for booster in BOOSTERS]
     return [before for before in order[: order.index(name)] if case.get(before) is not None][-1]
 
@@ -197,8 +197,10 @@ def record(case: Case, entry: dict, lock: Lock) -> None:
 def sweep(root: Path, lock: Lock, check: bool, report: Report) -> None:
     """Removes the model files that no case stands for, and writes the lock."""
     import boosters
+    import graphs
 
     kept = [path for case in find(root, []) for path in model_files(case)]
+    kept += [graphs.model_path(case) for case in graphs.find(root, [])]
     strays = lock.strays(kept + [path for case in boosters.find(root, []) for path in boosters.model_files(case)])
     report.changed += [f"{path}: belongs to no case" for path in strays]
     if not check:

@@ -95,7 +95,8 @@ impl Case {
         };
         let fitted = self.versions().into_iter().map(|v| format!("sklearn-{v}"));
         let fitted = fitted.map(|suffix| (folder.join(format!("{stem}.{suffix}.{ending}")), suffix));
-        let twin = self.section("onnx").map(|_| (folder.join(format!("{stem}.onnx")), "onnx".to_owned()));
+        let graph = self.section("onnx").or_else(|| self.section("graph"));
+        let twin = graph.map(|_| (folder.join(format!("{stem}.onnx")), "onnx".to_owned()));
         let boosters = self.boosters().into_iter().map(|suffix| (folder.join(format!("{stem}.{suffix}")), suffix));
         fitted.chain(twin).chain(boosters).map(|(file, suffix)| (suffix, file)).collect()
     }

@@ -262,3 +262,26 @@ fn a_function_of_many_nodes_takes_time_in_proportion() {
         |m: &Module| eval::call(m, &m.functions[0], 3, std::slice::from_ref(&x)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(run(&module), run(&done.module));
 }
+
+/// Three columns, put side by side eight times and taken apart again: each is there in eight ways.
+#[test]
+fn columns_that_are_there_in_many_ways_are_joined_in_one() {
+    let mut b = FunctionBuilder::new("f");
+    let columns: Vec<NodeId> =
+        (0..3).map(|i| b.input(&format!("x{i}"), FrameType::new(DType::F64, 1)).expect("new")).collect();
+    let x = b.op(Op::Concat, &columns).expect("typed");
+    let wide = b.op(Op::Concat, &[x; 8]).expect("typed");
+    let parts: Vec<NodeId> = (0..24)
+        .map(|i| b.op_with(Op::Slice, Attr::Range { start: i * 5 % 24, len: 1 }, &[wide]).expect("typed"))
+        .collect();
+    let again = b.op(Op::Concat, &parts).expect("typed");
+    let sum = b.op(Op::Mul, &[wide, again]).expect("typed");
+    b.output("y", sum);
+    let module = Verified::new(b.finish().expect("sound")).expect("sound");
+    let done = optimize(&module, &Target::Function("f".into()), &Options::default(), &Estimate)
+        .unwrap_or_else(|e| panic!("{e:?}"));
+    let frames: Vec<Frame> =
+        (0..3).map(|i| Frame::new(2, 1, Data::F64(vec![f64::from(i) + 0.5, -1.0])).expect("two")).collect();
+    let run = |m: &Module| eval::call(m, &m.functions[0], 2, &frames).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(run(&module), run(&done.module));
+}

@@ -81,7 +81,7 @@ fn array_twin(case: &Case) -> bool {
     let names = section.lines().filter_map(|l| l.split_once(':')).find(|(k, _)| k.trim() == "names");
     match names {
         Some((_, value)) => value.trim() == "array",
-        None => !case.section("sklearn").unwrap_or_default().contains("ColumnTransformer"),
+        None => case.section("sklearn").is_some_and(|s| !s.contains("ColumnTransformer")),
     }
 }
 

@@ -21,8 +21,11 @@ pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
         command.arg("--python").arg(format!("{}={}", environment.version, python.display()));
     }
     process::run(command.args(arguments))?;
-    let mut boosters = script(layout, "boosters.py")?;
-    process::run(boosters.arg("--cases").arg(layout.cases()).args(arguments))
+    for file in ["boosters.py", "graphs.py"] {
+        let mut command = script(layout, file)?;
+        process::run(command.arg("--cases").arg(layout.cases()).args(arguments))?;
+    }
+    Ok(())
 }
 
 /// Random pipelines, compared with the library on every engine that needs no server.

@@ -125,28 +125,56 @@ impl Node<'_, '_> {
             return Err(self.fault("flock::lift::too_large", message));
         };
         self.spend(2 * total * terms.len() as u64)?;
-        let mut product: Option<NodeId> = None;
-        for term in terms {
-            let offsets: Vec<Vec<i64>> = term.kept.into_iter().chain(term.summed).collect();
-            let factor = self.take(term.node, shape::sums(&offsets))?;
-            product = Some(match product {
-                None => factor,
-                Some(before) => self.op(Op::Mul, &[before, factor])?,
-            });
+        if k > 1 && k <= 4 * sums {
+            return self.summed_terms(terms);
         }
-        let products = product.ok_or_else(|| self.bad_shape("a product of nothing"))?;
-        let products = self.settled(products)?;
+        let product = self.multiplied(terms.into_iter().map(|t| (t.node, [t.kept, t.summed].concat())))?;
         if k == 1 {
-            return Ok(products);
+            return Ok(product);
         }
         let sums = (0..sums)
             .map(|i| {
-                let group = self.slice(products, (i * k) as u32, k as u32)?;
+                let group = self.slice(product, (i * k) as u32, k as u32)?;
                 let sum = self.op(Op::Sum, &[group])?;
                 self.settled(sum)
             })
             .collect::<Res<Vec<_>>>()?;
         self.concat(&sums)
+    }
+
+    /// The elements of each operand at its positions, multiplied.
+    fn multiplied(&mut self, factors: impl Iterator<Item = (NodeId, Vec<Vec<i64>>)>) -> Res<NodeId> {
+        let mut product: Option<NodeId> = None;
+        for (node, offsets) in factors {
+            let factor = self.take(node, shape::sums(&offsets))?;
+            product = Some(match product {
+                None => factor,
+                Some(before) => {
+                    let both = self.op(Op::Mul, &[before, factor])?;
+                    self.settled(both)?
+                }
+            });
+        }
+        product.ok_or_else(|| self.bad_shape("a product of nothing"))
+    }
+
+    /// The first terms of all results, plus the second ones, and so on: fewer operators where a result has few terms.
+    fn summed_terms(&mut self, terms: Vec<Term>) -> Res<NodeId> {
+        let places: Vec<Vec<i64>> = terms.iter().map(|t| shape::sums(&t.summed)).collect();
+        let count = places.first().map_or(0, Vec::len);
+        let mut total: Option<NodeId> = None;
+        for i in 0..count {
+            let at = |(t, places): (&Term, &Vec<i64>)| (t.node, [t.kept.clone(), vec![vec![places[i]]]].concat());
+            let product = self.multiplied(terms.iter().zip(&places).map(at).collect::<Vec<_>>().into_iter())?;
+            total = Some(match total {
+                None => product,
+                Some(before) => {
+                    let sum = self.op(Op::Add, &[before, product])?;
+                    self.settled(sum)?
+                }
+            });
+        }
+        total.ok_or_else(|| self.bad_shape("a sum of nothing"))
     }
 
     /// The tensor with the elements of the matrix turned: the last two axes change places.

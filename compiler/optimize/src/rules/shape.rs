@@ -216,21 +216,18 @@ impl Run {
         match (self, Run::start(g, operand)) {
             (Run::Constants(all), Run::Constants(_)) => all.push(operand),
             (Run::Columns(_, count, ways), Run::Columns(_, _, next)) => {
-                let mut longer = Vec::new();
-                for (x, columns) in ways.iter() {
+                // A frame may be there in several ways: its columns may be equal among themselves.
+                let longer = ways.iter().filter_map(|(x, columns)| {
                     let follows = |(y, more): &&(Id, Vec<u32>)| {
                         g.find(*y) == g.find(*x) && columns.last().map(|l| l + 1) == more.first().copied()
                     };
-                    let found = next.iter().find(follows);
-                    longer.extend(found.map(|(_, more)| (*x, more)));
-                }
+                    next.iter().find(follows).map(|(_, more)| (*x, [&columns[..], more].concat()))
+                });
+                let longer: Vec<(Id, Vec<u32>)> = longer.collect();
                 if longer.is_empty() {
                     return Err(Run::Columns(operand, 1, next));
                 }
-                ways.retain(|(x, _)| longer.iter().any(|(y, _)| y == x));
-                for (x, columns) in ways.iter_mut() {
-                    columns.extend(longer.iter().filter(|(y, _)| y == x).flat_map(|(_, more)| more.iter()).copied());
-                }
+                *ways = longer;
                 *count += 1;
             }
             (_, other) => return Err(other),

@@ -59,8 +59,9 @@ def _list(array) -> list:
 
 
 def _classes(model, labels, probabilities) -> dict[str, list]:
-    """A classifier with probabilities; several targets give a list of arrays, or a table of those of the second class."""
-    if np.ndim(labels) == 2 and not isinstance(probabilities, list):
+    """A classifier with probabilities; several targets give a list of arrays, or a table of those of the second class.
+    CatBoost's labels of one target are a table of one column."""
+    if not isinstance(probabilities, list) and np.shape(labels) == np.shape(probabilities):
         probabilities = [np.stack([1 - column, column], axis=1) for column in np.asarray(probabilities).T]
         return _targets(labels, probabilities, _classes_of_targets(model, labels.shape[1]))
     if not isinstance(probabilities, list):

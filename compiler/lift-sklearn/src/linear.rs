@@ -51,8 +51,8 @@ pub(crate) fn dense(view: &View<'_>) -> Res<Matrix> {
     if !(class.starts_with("scipy.sparse.") && (class.ends_with(".csr_matrix") || class.ends_with(".csr_array"))) {
         return Err(view.expected("a table of numbers"));
     }
-    let [rows, columns] = view.attr("_shape")?.tuple::<2>()?;
-    let (rows, columns) = (rows.size()?, columns.size()?);
+    let shape = view.attr("_shape")?;
+    let Ok([rows, columns]) = <[usize; 2]>::try_from(shape.sizes()?) else { return Err(shape.expected("two sizes")) };
     let size = rows.checked_mul(columns).filter(|n| *n <= MAX_DENSE);
     let size = size.ok_or_else(|| view.unsupported(format!("a sparse table of {rows} x {columns}")))?;
     let (data, indices) = (view.attr("data")?.f64s()?, view.attr("indices")?.sizes()?);

@@ -29,6 +29,9 @@ pub(crate) fn selected(cx: &mut Lift, view: &View<'_>, input: &Columns, kept: &[
 /// Whether an estimator says of itself that it takes NaN (`allow_nan` of its tags): the selector then checks nothing.
 pub(crate) fn takes_nan(view: &View<'_>) -> Res<bool> {
     let class = view.class().map(|c| public_name(&c)).unwrap_or_default();
+    if META.iter().any(|m| class.starts_with(m)) || !class.starts_with("sklearn.") {
+        return Err(view.unsupported(format!("whether `{class}` takes NaN, which decides what the selector refuses")));
+    }
     let version = Version::of(view)?;
     let since = |first: Version| version >= first;
     Ok(match class.as_str() {
@@ -44,11 +47,6 @@ pub(crate) fn takes_nan(view: &View<'_>) -> Res<bool> {
         }
         "sklearn.ensemble.ExtraTreesClassifier" | "sklearn.ensemble.ExtraTreesRegressor" => {
             since(Version(1, 6)) && by_criterion(view)?
-        }
-        class if META.iter().any(|m| class.starts_with(m)) || !class.starts_with("sklearn.") => {
-            return Err(
-                view.unsupported(format!("whether `{class}` takes NaN, which decides what the selector refuses"))
-            );
         }
         _ => false,
     })

@@ -19,6 +19,7 @@ pub static LIFTER: Lifter = Lifter {
         "transformer_weights",
         "sparse_output_",
         "verbose_feature_names_out",
+        "output_indices_",
     ],
     ignores: &[
         "transformers",
@@ -32,7 +33,6 @@ pub static LIFTER: Lifter = Lifter {
         "_remainder",
         "_name_to_fitted_passthrough",
         "_transformers_feature_names_out",
-        "output_indices_",
     ],
     lift,
 };
@@ -59,7 +59,11 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
         parts.push((name, place, columns));
     }
     settle_dropped(cx, &input, &indices, &parts)?;
-    let parts = parts.into_iter().map(|(name, place, columns)| transformed(cx, view, name, &place, columns));
+    let slices = view.get("output_indices_");
+    let parts = parts.into_iter().map(|(name, place, columns)| {
+        let width = slices.as_ref().and_then(|s| slice_len(&s.entry(&name)?)).unwrap_or(0);
+        transformed(cx, view, name, &place, columns, width)
+    });
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
     let mut all = side_by_side(view, parts)?;
     all.sparse = view.attr("sparse_output_")?.bool()?;
@@ -82,19 +86,39 @@ fn settle_dropped(
     cx.settle(&dropped)
 }
 
-/// The output of one transformer, times its weight.
+/// The length of a slice of columns.
+fn slice_len(slice: &View<'_>) -> Option<usize> {
+    let args = slice.args();
+    args.get(1)?.size().ok()?.checked_sub(args.first()?.size().ok()?)
+}
+
+/// Whether a transformer of feature_engine was fitted on an array.
+fn numbered(transformer: &View<'_>) -> bool {
+    let names = || transformer.attr("feature_names_in_")?.plains();
+    transformer.class().is_some_and(|c| c.starts_with("feature_engine."))
+        && names().is_ok_and(|n| n.iter().enumerate().all(|(i, n)| crate::labels::text(n) == format!("x{i}")))
+}
+
+/// The output of one transformer, times its weight; `width` columns where it cannot be lifted.
 pub(super) fn transformed(
     cx: &mut Lift,
     view: &View<'_>,
     name: String,
     transformer: &View<'_>,
     columns: Columns,
+    width: usize,
 ) -> Result<(String, Columns), Diagnostic> {
-    let out = if transformer.str() == Some("passthrough") {
+    let given = columns.names.clone();
+    let mut out = if transformer.str() == Some("passthrough") {
         columns
     } else {
-        cx.transformer(&name, transformer, columns, 0)
+        cx.transformer(&name, transformer, columns, width)
     };
+    if let Some(given) = given.filter(|_| numbered(transformer)) {
+        // feature_engine calls the columns of an array `x0`, …, and gives their own names when it is asked for names.
+        let own = |name: &String| name.strip_prefix('x').and_then(|n| given.get(n.parse::<usize>().ok()?).cloned());
+        out.names = out.names.map(|names| names.iter().map(|n| own(n).unwrap_or_else(|| n.clone())).collect());
+    }
     let weights = view.attr("transformer_weights")?;
     let weight = if weights.is_none() { None } else { weights.entry(&name).filter(|w| !w.is_none()) };
     let Some(weight) = weight else { return Ok((name, out)) };

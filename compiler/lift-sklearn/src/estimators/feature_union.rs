@@ -20,7 +20,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
     let mut parts = Vec::new();
     for (name, transformer) in named_steps(&view.attr("transformer_list")?)? {
         if transformer.str() != Some("drop") {
-            parts.push(transformed(cx, view, name, &transformer, input.clone())?);
+            parts.push(transformed(cx, view, name, &transformer, input.clone(), 0)?);
         }
     }
     // The results are stacked sparse if any of them is; `append` keeps that.

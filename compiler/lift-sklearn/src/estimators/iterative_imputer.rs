@@ -57,7 +57,7 @@ pub static LIFTER: Lifter = Lifter {
 type Res<T> = Result<T, Diagnostic>;
 
 /// A column while the rounds go on.
-const FILLED: Facts = Facts { nan: false, big: false, overflow: false, single: false };
+const FILLED: Facts = Facts { nan: false, big: true, overflow: false, single: false };
 
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     if view.attr("sample_posterior")?.bool()? {

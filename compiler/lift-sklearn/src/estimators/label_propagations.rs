@@ -41,7 +41,12 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
 }
 
 fn by_kernel(cx: &mut Lift, view: &View<'_>, input: &Columns, shares: Matrix) -> Result<NodeId, Diagnostic> {
-    let points = nearest::double_table(view, "X_", input.width())?;
+    let table = view.attr("X_")?;
+    nearest::refuse_float32(&table)?;
+    let points = linear::dense(&table)?;
+    if points.columns != input.width() {
+        return Err(table.expected(&format!("{} columns", input.width())));
+    }
     if points.rows != shares.rows {
         return Err(view.attr("X_")?.expected(&format!("{} rows", shares.rows)));
     }

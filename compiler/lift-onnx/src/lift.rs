@@ -72,7 +72,7 @@ struct Scope<'m> {
 }
 
 /// Elements of constants that a small model may make while it is lifted; a large one may make four times its bytes.
-const SMALL_BUDGET: u64 = 1 << 26;
+const SMALL_BUDGET: u64 = 1 << 22;
 
 /// Graphs within graphs.
 const MAX_SCOPES: usize = 16;

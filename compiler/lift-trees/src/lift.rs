@@ -60,6 +60,8 @@ pub struct Embedding {
     pub features: Vec<String>,
     /// The labels of the classes where the model stores them: a row per label.
     pub labels: Option<Frame>,
+    /// Whether parameters of text are hashed, and not looked up.
+    pub hashes_text: bool,
 }
 
 /// What a model of a library is to the lift.
@@ -127,8 +129,9 @@ fn build(
         let inputs = cx.in_step("features", |cx| inputs::bind(cx, &features, binding))?;
         let answer = model.lift(&mut cx, &inputs)?;
         cx.in_step("objective", |cx| outputs(cx, &answer))?;
-        Ok((features.into_iter().map(|f| f.name).collect(), answer.labels()))
+        let hashes_text = features.iter().any(|f| matches!(f.kind, inputs::Kind::Text));
+        Ok((features.into_iter().map(|f| f.name).collect(), answer.labels(), hashes_text))
     })();
-    let (features, labels) = built.map_err(|d| vec![d])?;
-    Ok(Embedding { module: cx.b.finish()?, features, labels })
+    let (features, labels, hashes_text) = built.map_err(|d| vec![d])?;
+    Ok(Embedding { module: cx.b.finish()?, features, labels, hashes_text })
 }

@@ -174,7 +174,8 @@ pub fn booster(
     file: &flock_lift_sklearn::BoosterFile<'_>,
 ) -> std::result::Result<flock_lift_sklearn::Booster, flock_ir_spec::Faults> {
     let how = flock_lift_trees::Embedded { iterations: file.iterations, estimator: true };
-    let flock_lift_trees::Embedding { module, features, labels, hashes_text } = flock_lift_trees::embedded(file.bytes, &how)?;
+    let flock_lift_trees::Embedding { module, features, labels, hashes_text } =
+        flock_lift_trees::embedded(file.bytes, &how)?;
     Ok(flock_lift_sklearn::Booster { module, features, labels, hashes_text })
 }
 

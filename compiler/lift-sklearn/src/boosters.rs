@@ -128,7 +128,8 @@ fn outputs(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Res<Outputs> {
                 let wanted = Kind::of(param.ty.dtype);
                 if wanted == Kind::Text && booster.hashes_text {
                     let text = cx.text_to_hash(&column, view)?;
-                    let fault = || view.unsupported(format!("numbers where `{}` is a category: it refuses floats", param.name));
+                    let fault =
+                        || view.unsupported(format!("numbers where `{}` is a category: it refuses floats", param.name));
                     arguments.push(text.ok_or_else(fault)?);
                     continue;
                 }

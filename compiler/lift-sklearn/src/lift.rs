@@ -102,7 +102,8 @@ pub(crate) fn lift_and_note(
         return Err(vec![fault]);
     }
     let names = input_names(&root, options)?;
-    let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::said), used: None };
+    let input =
+        |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::said), used: None };
     let inputs = names.iter().map(input).collect();
     let (b, step) = (FunctionBuilder::new(name), Vec::new());
     let (faults, noted, nodes_left) = (Vec::new(), Vec::new(), define::MAX_NODES);

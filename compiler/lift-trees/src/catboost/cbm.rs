@@ -2,8 +2,8 @@
 //! in a list of conditions: the borders of the float features one after the other, then the hashes that categories are
 //! equal to, then the borders of counters. The tables of counters stand behind the core.
 
-use super::flatbuffer::{Table, Vector};
 use super::cbm_ctrs;
+use super::flatbuffer::{Table, Vector};
 use super::objective::Info;
 use super::{Border, CatBoost, Category, Condition, FloatFeature, Node, Tree};
 use crate::value::Value;
@@ -46,9 +46,9 @@ pub(crate) fn read(bytes: &[u8]) -> Res<CatBoost> {
     one_hot(trees, core.len(), &mut conditions).ok_or_else(fault)?;
     let ctrs = trees.vector(field::CTRS, 4);
     let tables = bytes.get(8 + core.len()..).unwrap_or_default();
-    let ctrs = cbm_ctrs::read(root, ctrs, tables, |ctr, border| {
+    let ctrs = cbm_ctrs::read(root, ctrs, (core.len(), tables), |ctr, border| {
         // Each border has its own four bytes in a file of the library.
-        let fits = conditions.len() < core.len();
+        let fits = conditions.len() < core.len() / 4;
         if fits {
             conditions.push(Condition::Counter(ctr, border));
         }
@@ -74,7 +74,7 @@ fn features(trees: Table<'_>, size: usize) -> Option<(Vec<FloatFeature>, Vec<Con
         features.push(FloatFeature { name, flat, nan_is_greatest: f.byte(0) != 0 && f.byte(5) == 2 });
         if let Some(v) = f.vector(3, 4) {
             // Each border has its own four bytes in a file of the library.
-            if borders.len() + v.len() > size {
+            if borders.len() + v.len() > size / 4 {
                 return None;
             }
             borders.extend(v.floats().map(|border| Condition::Above(Border { feature: i as u32, border })));
@@ -98,7 +98,7 @@ fn one_hot(trees: Table<'_>, size: usize, conditions: &mut Vec<Condition>) -> Op
     for f in trees.vector(field::ONE_HOT, 4).into_iter().flat_map(Vector::tables) {
         let category = u32::try_from(f.int(0)?).ok()?;
         if let Some(v) = f.vector(1, 4) {
-            if conditions.len() + v.len() > size {
+            if conditions.len() + v.len() > size / 4 {
                 return None;
             }
             conditions.extend(v.ints().map(|value| Condition::Equal(category, value)));

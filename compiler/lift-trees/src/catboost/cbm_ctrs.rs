@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ctr::{Counts, Ctr, CtrKind, CtrTable, Ctrs, NO_HASH, Projection};
+use super::ctr::{Counts, Ctr, CtrKind, CtrTable, Ctrs, MAX_VALUES, NO_HASH, Projection};
 use super::flatbuffer::{Table, Vector};
 use crate::{Res, damaged, unsupported};
 
@@ -15,11 +15,11 @@ const TABLES: &str = "static_provider_v1";
 /// What a table is of: its projection, the number of its kind, and of the target's classifier.
 type Base = (usize, u8, i32);
 
-/// Reads the counters. `border` is told each border of each counter, and says whether there is still room for it.
+/// Reads the counters of a core of so many bytes, and the tables behind it. `border` is told each border of each counter, and says whether there is still room for it.
 pub(super) fn read(
     root: Table<'_>,
     ctrs: Option<Vector<'_>>,
-    tables: &[u8],
+    (size, tables): (usize, &[u8]),
     mut border: impl FnMut(u32, f32) -> bool,
 ) -> Res<Ctrs> {
     let mut all = Ctrs::default();
@@ -29,16 +29,21 @@ pub(super) fn read(
         return Err(unsupported("parts", format!("a file of the parts {parts:?} where counters are in `{TABLES}`")));
     }
     let fault = || damaged("ctrs", "a table of counters is truncated or damaged");
+    // Each counter has tables of its own in a file of the library; here they could be one.
+    if ctrs.len() > size / 16 {
+        return Err(fault());
+    }
     let bases = read_tables(&mut all, tables).ok_or_else(fault)?;
     for (i, ctr) in ctrs.tables().enumerate() {
         let of = ctr.table(0).ok_or_else(fault)?;
         let base = base(&mut all, of.table(0).ok_or_else(fault)?).ok_or_else(fault)?;
-        let table = bases.get(&base).copied().ok_or_else(|| damaged(format!("ctr {i}"), "a counter without its table"))?;
+        let table =
+            bases.get(&base).copied().ok_or_else(|| damaged(format!("ctr {i}"), "a counter without its table"))?;
         // What a file leaves out is the schema's default.
         let float = |index, default| of.float(index).unwrap_or(default);
-        let target = usize::try_from(of.int(1).unwrap_or(0)).map_err(|_| fault())?;
+        let target = u32::try_from(of.int(1).unwrap_or(0)).map_err(|_| fault())?;
         let prior = [float(2, 0.0), float(3, 1.0)];
-        all.ctrs.push(Ctr { table, target, prior, shift: float(4, 0.0), scale: float(5, 1.0) });
+        all.ctrs.push(Ctr { table: table as u32, target, prior, shift: float(4, 0.0), scale: float(5, 1.0) });
         for value in ctr.vector(1, 4).into_iter().flat_map(Vector::floats) {
             if !border(i as u32, value) {
                 return Err(fault());
@@ -66,8 +71,15 @@ fn read_tables(all: &mut Ctrs, bytes: &[u8]) -> Option<BTreeMap<Base, usize>> {
 
 fn base(all: &mut Ctrs, table: Table<'_>) -> Option<Base> {
     let of = table.table(0)?;
+    if [(0, 4), (1, 8), (2, 8)]
+        .iter()
+        .any(|(field, size)| of.vector(*field, *size).is_some_and(|v| v.len() > MAX_VALUES))
+    {
+        return None;
+    }
     let word = |w: [u8; 4]| u32::from_le_bytes(w);
-    let pairs = |field: usize| of.vector(field, 8).into_iter().flat_map(Vector::words).map(move |[a, b]| (word(a), word(b)));
+    let pairs =
+        |field: usize| of.vector(field, 8).into_iter().flat_map(Vector::words).map(move |[a, b]| (word(a), word(b)));
     let categories = of.vector(0, 4).into_iter().flat_map(Vector::ints).map(|c| u32::try_from(c).ok());
     let projection = Projection {
         categories: categories.collect::<Option<_>>()?,

@@ -23,6 +23,9 @@ use super::Border;
 /// The number that a projection's hash never has, and an empty place of a file's table.
 pub(crate) const NO_HASH: u64 = u64::MAX;
 
+/// More features in a projection than the library combines.
+pub(crate) const MAX_VALUES: usize = 256;
+
 /// What a hash is taken of, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Projection {
@@ -99,9 +102,9 @@ pub(crate) struct CtrTable {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ctr {
     /// Index of its table.
-    pub table: usize,
+    pub table: u32,
     /// The border or the bucket.
-    pub target: usize,
+    pub target: u32,
     /// What is added above and below.
     pub prior: [f32; 2],
     /// What is added to the quotient.
@@ -135,15 +138,22 @@ impl Ctrs {
 
     /// Whether everything that is named is there.
     pub fn check(&self, categories: usize, floats: usize) -> Result<(), String> {
+        if categories == 0 && !self.ctrs.is_empty() {
+            return Err("counters, and no categories".into());
+        }
         for p in &self.projections {
-            let category = p.categories.iter().chain(p.equal.iter().map(|(c, _)| c)).find(|c| **c as usize >= categories);
+            if p.len() == 0 || p.len() > MAX_VALUES {
+                return Err(format!("a projection of {} features", p.len()));
+            }
+            let category =
+                p.categories.iter().chain(p.equal.iter().map(|(c, _)| c)).find(|c| **c as usize >= categories);
             let float = p.above.iter().map(|(f, _)| f).find(|f| **f as usize >= floats);
             if let Some(feature) = category.or(float) {
                 return Err(format!("a projection of feature {feature}, which is not there"));
             }
         }
         self.tables.iter().try_for_each(CtrTable::check)?;
-        let missing = |c: &&Ctr| self.tables.get(c.table).is_none_or(|t| c.target >= t.targets());
+        let missing = |c: &&Ctr| self.tables.get(c.table as usize).is_none_or(|t| c.target as usize >= t.targets());
         match self.ctrs.iter().position(|c| missing(&c)) {
             Some(at) => Err(format!("counter {at} of a border that its table does not have")),
             None => Ok(()),
@@ -174,6 +184,9 @@ impl CtrTable {
             (Counts::Means(means), CtrKind::Mean) => means.len(),
             _ => return Err("counts of another kind than the counter's".into()),
         };
+        if found == 0 {
+            return Err("a table of no counts".into());
+        }
         if found != self.keys.len() { Err(format!("{found} counts for {} hashes", self.keys.len())) } else { Ok(()) }
     }
 
@@ -194,13 +207,16 @@ impl CtrTable {
                 }
                 Counts::Rows(1, counts) => put(1, counts[*at] as f32),
                 Counts::Rows(classes, counts) => {
-                    let counts = &counts[at * classes..(at + 1) * classes];
-                    let sum = |counts: &[i32]| counts.iter().fold(0i32, |sum, n| sum.wrapping_add(*n)) as f32;
-                    put(0, sum(counts));
-                    for target in 0..self.targets() {
-                        let in_class = if self.kind == CtrKind::Buckets { target..target + 1 } else { target + 1..*classes };
-                        put(target + 1, sum(&counts[in_class]));
+                    // The sum of all classes from one on: behind the border below it, or the total.
+                    let mut behind = 0i32;
+                    for (class, n) in counts[at * classes..(at + 1) * classes].iter().enumerate().rev() {
+                        behind = behind.wrapping_add(*n);
+                        match self.kind {
+                            CtrKind::Buckets => put(class + 1, *n as f32),
+                            _ => put(class, behind as f32),
+                        }
                     }
+                    put(0, behind as f32);
                 }
             }
         }

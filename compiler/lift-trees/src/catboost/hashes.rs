@@ -18,9 +18,6 @@ use crate::{Res, damaged};
 /// `MAGIC_MULT`.
 const M: u64 = 0x4906_ba49_4954_cb65;
 
-/// More values in a hash than any library puts there.
-const MAX_VALUES: usize = 256;
-
 /// The hashes of all categories, a column each.
 pub(super) fn of_texts(cx: &mut Build, inputs: &Inputs) -> Res<Option<NodeId>> {
     if inputs.texts.is_empty() {
@@ -90,9 +87,10 @@ fn category_of(key: u64) -> Option<i64> {
 }
 
 fn quotients(cx: &mut Build, ctrs: &[Ctr], counts: NodeId, starts: &[u32]) -> Res<NodeId> {
-    let total: Vec<u32> = ctrs.iter().map(|c| starts[c.table]).collect();
-    let in_class: Vec<u32> = ctrs.iter().map(|c| starts[c.table] + 1 + c.target as u32).collect();
-    let row = |cx: &mut Build, f: fn(&Ctr) -> f32| cx.b.constant(Frame::row_f32(ctrs.iter().map(f).collect::<Vec<_>>()));
+    let total: Vec<u32> = ctrs.iter().map(|c| starts[c.table as usize]).collect();
+    let in_class: Vec<u32> = ctrs.iter().map(|c| starts[c.table as usize] + 1 + c.target).collect();
+    let row =
+        |cx: &mut Build, f: fn(&Ctr) -> f32| cx.b.constant(Frame::row_f32(ctrs.iter().map(f).collect::<Vec<_>>()));
     let (above, below) = (row(cx, |c| c.prior[0]), row(cx, |c| c.prior[1]));
     let (shift, scale) = (row(cx, |c| c.shift), row(cx, |c| c.scale));
     let (in_class, total) = (cx.take(counts, &in_class)?, cx.take(counts, &total)?);
@@ -116,9 +114,6 @@ fn projections(cx: &mut Build, model: &CatBoost, hashes: NodeId, numbers: Option
     }
     let values = Values::of(cx, model, hashes, numbers)?;
     for (len, group) in groups {
-        if len == 0 || len > MAX_VALUES {
-            return Err(damaged("ctrs", format!("a hash of {len} values")));
-        }
         let columns: Vec<Vec<u32>> = group.iter().map(|i| values.columns(&all[*i])).collect();
         let of = |slot: usize| -> Vec<u32> { columns.iter().map(|c| c[slot]).collect() };
         let combined = combine(cx, values.frame, (0..len).map(of))?;
@@ -160,7 +155,11 @@ impl Values {
             frames.push(cx.cast(answers, DType::I64)?);
         }
         let frame = cx.side_by_side(&frames)?;
-        Ok(Values { frame, above: above.into_iter().zip(above_at).collect(), equal: equal.into_iter().zip(equal_at).collect() })
+        Ok(Values {
+            frame,
+            above: above.into_iter().zip(above_at).collect(),
+            equal: equal.into_iter().zip(equal_at).collect(),
+        })
     }
 
     /// The columns of a projection's values, in the order in which they are hashed.

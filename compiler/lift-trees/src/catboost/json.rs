@@ -96,9 +96,9 @@ impl Splits {
         let number = |name: &str| split.get(name).and_then(Value::number);
         let index = |name: &str| number(name).filter(|f| *f >= 0.0 && *f < 4e9).map(|f| f as u32);
         let found = match split.get("split_type").and_then(Value::text) {
-            Some("FloatFeature") | None => index("float_feature_index").zip(number("border")).map(|(feature, border)| {
-                Condition::Above(Border { feature, border: border as f32 })
-            }),
+            Some("FloatFeature") | None => index("float_feature_index")
+                .zip(number("border"))
+                .map(|(feature, border)| Condition::Above(Border { feature, border: border as f32 })),
             Some("OneHotFeature") => {
                 index("cat_feature_index").zip(number("value")).map(|(c, value)| Condition::Equal(c, value as i32))
             }

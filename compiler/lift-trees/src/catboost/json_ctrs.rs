@@ -15,6 +15,10 @@ pub(super) fn read(ctrs: &[Value<'_>], data: Option<&Value<'_>>) -> Res<(Ctrs, V
     let mut all = Ctrs::default();
     let mut borders = Vec::new();
     let mut tables: HashMap<&str, usize> = HashMap::new();
+    let stored: HashMap<&str, &Value<'_>> = match data {
+        Some(Value::Object(entries)) => entries.iter().map(|(name, table)| (&**name, table)).collect(),
+        _ => HashMap::new(),
+    };
     for (i, value) in ctrs.iter().enumerate() {
         let place = format!("features_info.ctrs[{i}]");
         let fault = || damaged(&*place, "a counter without its fields");
@@ -26,8 +30,7 @@ pub(super) fn read(ctrs: &[Value<'_>], data: Option<&Value<'_>>) -> Res<(Ctrs, V
                 let known = CtrKind::of(Some(kind), 0);
                 let kind = known.ok_or_else(|| unsupported(&*place, format!("a counter of the type `{kind}`")))?;
                 let projection = all.projection(projection(value).ok_or_else(fault)?);
-                let stored = data.and_then(|d| d.get(identifier));
-                let stored = stored.ok_or_else(|| damaged(&*place, "a counter without its table"))?;
+                let stored = stored.get(identifier).ok_or_else(|| damaged(&*place, "a counter without its table"))?;
                 let table = table(stored, projection, kind).ok_or_else(|| damaged(&*place, "its table is damaged"))?;
                 all.tables.push(table);
                 tables.insert(identifier, all.tables.len() - 1);
@@ -36,10 +39,10 @@ pub(super) fn read(ctrs: &[Value<'_>], data: Option<&Value<'_>>) -> Res<(Ctrs, V
         };
         let number = |name: &str| value.get(name).and_then(Value::number);
         let float = |name: &str| number(name).map(|x| x as f32).ok_or_else(fault);
-        let target = number("target_border_idx").filter(|t| *t >= 0.0).ok_or_else(fault)? as usize;
+        let target = number("target_border_idx").filter(|t| *t >= 0.0).ok_or_else(fault)? as u32;
         // The library's own spelling.
         let prior = [float("prior_numerator")?, float("prior_denomerator")?];
-        all.ctrs.push(Ctr { table, target, prior, shift: float("shift")?, scale: float("scale")? });
+        all.ctrs.push(Ctr { table: table as u32, target, prior, shift: float("shift")?, scale: float("scale")? });
         let own = value.get("borders").and_then(Value::numbers);
         borders.extend(own.iter().flat_map(|n| n.iter().map(|b| (i as u32, b as f32)).collect::<Vec<_>>()));
     }

@@ -137,7 +137,9 @@ pub(crate) fn read(bytes: &[u8], how: &Embedded) -> Res<CatBoost> {
 
 /// Columns that the library makes features of by means of its own.
 fn of_text(place: &str, kind: &str, count: usize) -> flock_ir_spec::Diagnostic {
-    let message = format!("{count} {kind} features: what the library makes of them (dictionaries, naive Bayes, nearest neighbours) is not read");
+    let message = format!(
+        "{count} {kind} features: what the library makes of them (dictionaries, naive Bayes, nearest neighbours) is not read"
+    );
     unsupported(place, message).help("make numbers of the column before the model")
 }
 

@@ -163,9 +163,16 @@ def xgboost(model, data: list, options: dict[str, str]) -> dict[str, list]:
     return columns
 
 
+def hashed(column) -> pd.Series:
+    """A column as CatBoost takes it: text, integers and truth values as they are, since it hashes what they look like."""
+    if column.type in ("str", "i64", "bool"):
+        return pd.Series(column.values, dtype=object)
+    return pd.Series([np.nan if value is None else value for value in column.values], dtype=np.float64)
+
+
 def catboost(model, data: list, options: dict[str, str]) -> dict[str, list]:
     """The columns that CatBoost's answers are: those of its classifier or its regressor."""
-    frame = rows(data, options, model.feature_names_)
+    frame = pd.DataFrame({name: hashed(column) for column, name in zip(data, model.feature_names_ or [c.name for c in data])})
     loss = model.get_all_params()["loss_function"].split(":")[0]
     if loss in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
         names = list(model.classes_) if len(model.classes_) else [0, 1]

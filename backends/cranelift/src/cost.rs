@@ -67,6 +67,7 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
                     5.0 * operand
                 }
             }
+            Op::CityHash => 12.0 * width(id),
             Op::Lookup | Op::OneHot => 0.5 * width(id),
             Op::Bucketize | Op::Interpolate => 8.0 * width(id),
             Op::Distances => 0.4 * operand * width(id),

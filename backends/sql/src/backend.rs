@@ -11,6 +11,10 @@ use crate::select::{SelectOptions, emit_function};
 #[derive(Clone, Copy, Debug)]
 pub struct Sql(&'static Dialect);
 
+/// Why a hash has no form.
+pub(crate) const NO_HASH: &str = "the model keeps 32-bit hashes of its categories and not the categories, and SQL has no \
+     CityHash64; the native engine hashes as the library does";
+
 impl Sql {
     /// SQL of that dialect.
     pub fn new(dialect: &'static Dialect) -> Sql {
@@ -28,6 +32,7 @@ impl Backend for Sql {
     fn supports(&self, op: Op) -> Support {
         match op {
             Op::Leaves => Support::No("the leaves that a row reaches are not emitted as SQL"),
+            Op::CityHash => Support::No(NO_HASH),
             Op::Composite(_) => Support::Expanded,
             _ => Support::Native,
         }

@@ -105,7 +105,8 @@ pub fn function_name(path: &Path) -> String {
 pub struct LoadOptions {
     /// The names of the inputs, for a pipeline that was trained on an unnamed array.
     pub columns: Option<Vec<String>>,
-    /// What columns of the data hold, where a pipeline passes a column through that no step of it reads.
+    /// What columns of the data hold: asked where a pipeline passes a column through that no step of it reads, and where
+    /// a model hashes a category, which may be text or integers.
     pub types: BTreeMap<String, DType>,
     /// What custom classes mean: see [`definitions`].
     pub define: Vec<Arc<Module>>,
@@ -150,7 +151,7 @@ pub fn lift(path: &Path, bytes: &[u8], options: &LoadOptions) -> Result<Pipeline
             (flock_lift_onnx::lift(&name, bytes, &options)?, name)
         }
         Kind::Boosting(_) => {
-            let options = flock_lift_trees::Options { columns: options.columns.clone() };
+            let options = flock_lift_trees::Options { columns: options.columns.clone(), types: options.types.clone() };
             (flock_lift_trees::lift(&name, bytes, &options)?, name)
         }
         Kind::Flock => {
@@ -173,8 +174,9 @@ pub fn booster(
     file: &flock_lift_sklearn::BoosterFile<'_>,
 ) -> std::result::Result<flock_lift_sklearn::Booster, flock_ir_spec::Faults> {
     let how = flock_lift_trees::Embedded { iterations: file.iterations, estimator: true };
-    let flock_lift_trees::Embedding { module, features, labels } = flock_lift_trees::embedded(file.bytes, &how)?;
-    Ok(flock_lift_sklearn::Booster { module, features, labels })
+    let flock_lift_trees::Embedding { module, features, labels, hashes_text } =
+        flock_lift_trees::embedded(file.bytes, &how)?;
+    Ok(flock_lift_sklearn::Booster { module, features, labels, hashes_text })
 }
 
 /// What the content says that it is.

@@ -40,6 +40,8 @@ pub struct Booster {
     pub features: Vec<String>,
     /// The labels of the classes where the model stores them: a row per label.
     pub labels: Option<Frame>,
+    /// Whether parameters of text are hashed: integers and truth values then stand for their digits.
+    pub hashes_text: bool,
 }
 
 /// Reads a model.
@@ -124,6 +126,13 @@ fn outputs(cx: &mut Lift, view: &View<'_>, input: &Columns) -> Res<Outputs> {
         params => {
             for (column, param) in cx.split(input)?.into_iter().zip(params) {
                 let wanted = Kind::of(param.ty.dtype);
+                if wanted == Kind::Text && booster.hashes_text {
+                    let text = cx.text_to_hash(&column, view)?;
+                    let fault =
+                        || view.unsupported(format!("numbers where `{}` is a category: it refuses floats", param.name));
+                    arguments.push(text.ok_or_else(fault)?);
+                    continue;
+                }
                 let (node, kind) = cx.single(&column, wanted, view)?;
                 if kind != wanted {
                     let message = format!("a column of {} where the model takes {}", kind.name(), wanted.name());

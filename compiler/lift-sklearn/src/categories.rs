@@ -71,7 +71,9 @@ impl Categories {
     fn row(&self, order: &[usize], kind: Kind) -> Frame {
         let values = order.iter().map(|i| &self.values[*i]);
         match kind {
-            Kind::Number => Frame::row_f64(values.map(|p| p.number().unwrap_or(f64::NAN)).collect::<Vec<_>>()),
+            Kind::Number | Kind::Integer => {
+                Frame::row_f64(values.map(|p| p.number().unwrap_or(f64::NAN)).collect::<Vec<_>>())
+            }
             Kind::Bool => Frame::row_bool(values.map(|p| *p == Plain::Bool(true)).collect::<Vec<_>>()),
             Kind::Text => Frame::row_str(values.map(crate::labels::text)),
         }

@@ -14,6 +14,8 @@ pub enum Kind {
     Text,
     /// A truth value; null is missing.
     Bool,
+    /// An integer that a step takes for the text of its digits; null is missing.
+    Integer,
 }
 
 impl Kind {
@@ -26,8 +28,14 @@ impl Kind {
         }
     }
 
+    /// What the caller says that a column holds.
+    pub(crate) fn said(dtype: DType) -> Kind {
+        if dtype == DType::I64 { Kind::Integer } else { Kind::of(dtype) }
+    }
+
     pub(crate) fn dtype(self) -> DType {
         match self {
+            Kind::Integer => DType::I64,
             Kind::Number => DType::F64,
             Kind::Text => DType::Str,
             Kind::Bool => DType::Bool,
@@ -36,6 +44,7 @@ impl Kind {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Kind::Integer => "an integer",
             Kind::Number => "a number",
             Kind::Text => "text",
             Kind::Bool => "a truth value",
@@ -46,7 +55,7 @@ impl Kind {
 /// A column of the input: how it is named, and how the first step that reads it uses it.
 pub(crate) struct Input {
     pub name: String,
-    /// What the caller says of a column that no step reads.
+    /// What the caller says, of a column that no step reads or that one takes as text.
     pub given: Option<Kind>,
     pub used: Option<(Kind, String)>,
 }
@@ -281,8 +290,8 @@ impl Lift {
         for part in parts {
             let Part::Input(i) = part else { continue };
             nodes.push(match self.inputs[*i].used {
-                Some((Kind::Bool, _)) => {
-                    let input = self.input(*i, Kind::Bool, place)?;
+                Some((kind @ (Kind::Bool | Kind::Integer), _)) => {
+                    let input = self.input(*i, kind, place)?;
                     self.op_with(Op::Cast, Attr::Type(FrameType::new(DType::F64, 1).nullable()), &[input])?
                 }
                 _ => self.input(*i, Kind::Number, place)?,
@@ -328,7 +337,7 @@ impl Lift {
                 // A column of truth values that was declared for one reader serves as numbers for another.
                 let kind = match (self.inputs[*i].used.as_ref().map(|u| u.0), wanted) {
                     (Some(Kind::Number), Kind::Bool) => Kind::Number,
-                    (Some(Kind::Bool), Kind::Number) => Kind::Number,
+                    (Some(Kind::Bool | Kind::Integer), Kind::Number) => Kind::Number,
                     (_, wanted) => wanted,
                 };
                 let node = match kind {
@@ -346,7 +355,30 @@ impl Lift {
                 Kind::Number => Ok((self.b.constant(Frame::row_f64([0.0])), wanted)),
                 Kind::Text => Ok((self.b.constant(Frame::row_str([""])), wanted)),
                 Kind::Bool => Ok((self.b.constant(Frame::row_bool([false])), wanted)),
+                Kind::Integer => Ok((self.b.constant(Frame::row_i64([0])), wanted)),
             },
+        }
+    }
+
+    /// One column as text that is hashed: of integers the digits, of truth values 1 and 0; None where it is numbers.
+    pub(crate) fn text_to_hash(&mut self, column: &Columns, place: &View<'_>) -> Res<Option<NodeId>> {
+        let said = match &column.parts[..] {
+            [Part::Input(i)] => self.inputs[*i].given.filter(|k| matches!(k, Kind::Integer | Kind::Bool)),
+            _ => None,
+        };
+        let (node, kind) = self.single(column, said.unwrap_or(Kind::Text), place)?;
+        let to = |cx: &mut Lift, node: NodeId, dtype: DType| {
+            let ty = cx.frame_type(node).with_dtype(dtype);
+            cx.op_with(Op::Cast, Attr::Type(ty), &[node])
+        };
+        match kind {
+            Kind::Text => Ok(Some(node)),
+            Kind::Integer => to(self, node, DType::Str).map(Some),
+            Kind::Bool => {
+                let digit = to(self, node, DType::I64)?;
+                to(self, digit, DType::Str).map(Some)
+            }
+            Kind::Number => Ok(None),
         }
     }
 

@@ -48,8 +48,9 @@ pub enum Lifted {
 pub struct Options {
     /// Names of the columns of an unnamed array, in order.
     pub columns: Option<Vec<String>>,
-    /// What columns of the data hold. Asked only of a column that no step reads and that passes through to the output:
-    /// a pipeline does not store what it is, and without an entry here it is a number.
+    /// What columns of the data hold. Asked only of a column that no step reads and that passes through to the output (a
+    /// pipeline does not store what it is, and without an entry here it is a number), and of a category that CatBoost
+    /// hashes (text without an entry).
     pub types: BTreeMap<String, DType>,
     /// Verified modules with a function per custom class, named for it.
     pub define: Vec<Arc<Module>>,
@@ -101,7 +102,8 @@ pub(crate) fn lift_and_note(
         return Err(vec![fault]);
     }
     let names = input_names(&root, options)?;
-    let input = |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::of), used: None };
+    let input =
+        |n: &String| Input { name: n.clone(), given: options.types.get(n).copied().map(Kind::said), used: None };
     let inputs = names.iter().map(input).collect();
     let (b, step) = (FunctionBuilder::new(name), Vec::new());
     let (faults, noted, nodes_left) = (Vec::new(), Vec::new(), define::MAX_NODES);

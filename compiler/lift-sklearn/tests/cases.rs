@@ -192,8 +192,9 @@ fn files(folder: &Path, out: &mut Vec<PathBuf>) {
 /// Models of LightGBM, XGBoost and CatBoost within a pipeline, read as flockc has them read.
 fn booster(file: &flock_lift_sklearn::BoosterFile<'_>) -> Result<flock_lift_sklearn::Booster, flock_ir_spec::Faults> {
     let how = flock_lift_trees::Embedded { iterations: file.iterations, estimator: true };
-    let flock_lift_trees::Embedding { module, features, labels } = flock_lift_trees::embedded(file.bytes, &how)?;
-    Ok(flock_lift_sklearn::Booster { module, features, labels })
+    let flock_lift_trees::Embedding { module, features, labels, hashes_text } =
+        flock_lift_trees::embedded(file.bytes, &how)?;
+    Ok(flock_lift_sklearn::Booster { module, features, labels, hashes_text })
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! The model's features as one frame of f64, NaN where one is missing.
+//! The model's features: the numbers as one frame of f64, NaN where one is missing, and text by itself.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use flock_ir_spec::{DType, Data, Diagnostic, Frame, FrameType, NodeId, Op};
 
@@ -21,6 +21,8 @@ pub(crate) struct Feature {
 pub(crate) enum Kind {
     /// A number.
     Number,
+    /// Text that the model hashes; a missing one refuses the row.
+    Text,
     /// A category out of a list, which becomes its position.
     Category {
         /// One row of values without nulls.
@@ -41,28 +43,43 @@ pub(crate) enum Unknown {
 
 /// How the columns of the data are named.
 pub(crate) enum Binding<'a> {
-    /// A parameter per feature, by its name or by those that the caller gives.
-    Names(Option<&'a [String]>),
+    /// A parameter per feature, by its name or by those that the caller gives, and what the data are said to hold.
+    Names(Option<&'a [String]>, &'a BTreeMap<String, DType>),
     /// One parameter `x` of all features, or `x0`, `x1`, … where one is a category: for a caller that has the columns.
     Positions,
+}
+
+/// The features as nodes.
+pub(crate) struct Inputs {
+    /// The features that are numbers, in their order.
+    numbers: Option<NodeId>,
+    /// Those that are text, in their order; never null.
+    pub texts: Vec<NodeId>,
+}
+
+impl Inputs {
+    /// The frame of numbers; there are any unless all features are text.
+    pub fn numbers(&self) -> Res<NodeId> {
+        self.numbers.ok_or_else(|| damaged("features", "a model that asks for numbers and has none"))
+    }
 }
 
 /// More columns than a table has in any database.
 pub(crate) const MAX_FEATURES: usize = 100_000;
 
-/// The frame of all features.
-pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) -> Res<NodeId> {
+/// The parameters.
+pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) -> Res<Inputs> {
     if features.is_empty() || features.len() > MAX_FEATURES {
         return Err(damaged("features", format!("a model of {} features", features.len())));
     }
     let names = match binding {
         Binding::Positions if features.iter().all(|f| matches!(f.kind, Kind::Number)) => {
             let ty = FrameType::new(DType::F64, features.len() as u32);
-            return parameter(cx, "x", ty);
+            return Ok(Inputs { numbers: Some(parameter(cx, "x", ty)?), texts: Vec::new() });
         }
         Binding::Positions => positions(features.len()),
-        Binding::Names(Some(given)) => given_names(features, given)?,
-        Binding::Names(None) => features.iter().map(|f| f.name.clone()).collect(),
+        Binding::Names(Some(given), _) => given_names(features, given)?,
+        Binding::Names(None, _) => features.iter().map(|f| f.name.clone()).collect(),
     };
     let mut seen = HashSet::new();
     if let Some(twice) = names.iter().find(|n| !seen.insert(n.as_str())) {
@@ -70,21 +87,39 @@ pub(crate) fn bind(cx: &mut Build, features: &[Feature], binding: &Binding<'_>) 
     }
     let mut frames = Vec::new();
     let mut numbers = Vec::new();
+    let mut texts = Vec::new();
     for (name, feature) in names.iter().zip(features) {
         match &feature.kind {
             Kind::Number => {
-                let nullable = matches!(binding, Binding::Names(_));
+                let nullable = matches!(binding, Binding::Names(..));
                 numbers.push(parameter(cx, name, FrameType::new(DType::F64, 1).with_nulls(nullable))?);
+            }
+            Kind::Text => {
+                let said = if let Binding::Names(_, types) = binding { types.get(name) } else { None };
+                texts.push(text(cx, name, said.copied())?);
             }
             Kind::Category { values, unknown } => {
                 flush(cx, &mut numbers, &mut frames)?;
-                let nullable = matches!(binding, Binding::Names(_));
+                let nullable = matches!(binding, Binding::Names(..));
                 frames.push(category(cx, name, nullable, (values, *unknown))?);
             }
         }
     }
     flush(cx, &mut numbers, &mut frames)?;
-    cx.side_by_side(&frames)
+    let numbers = if frames.is_empty() { None } else { Some(cx.side_by_side(&frames)?) };
+    Ok(Inputs { numbers, texts })
+}
+
+/// A column of text. Integers stand for their digits, and truth values for 1 and 0.
+fn text(cx: &mut Build, name: &str, said: Option<DType>) -> Res<NodeId> {
+    let dtype = said.filter(|d| matches!(d, DType::I64 | DType::Bool)).unwrap_or(DType::Str);
+    let column = parameter(cx, name, FrameType::new(dtype, 1).nullable())?;
+    let missing = cx.op(Op::IsNull, &[column])?;
+    let there = cx.op(Op::Not, &[missing])?;
+    cx.refuse_unless(there)?;
+    let column = if dtype == DType::Bool { cx.cast(column, DType::I64)? } else { column };
+    let column = cx.cast(column, DType::Str)?;
+    cx.or_else(column, Frame::row_str([""]))
 }
 
 /// `x0`, `x1`, …

@@ -1,10 +1,12 @@
 //! From bytes to a function of the IR.
 
-use flock_ir_spec::{Faults, Frame, Module, NodeId};
+use std::collections::BTreeMap;
+
+use flock_ir_spec::{DType, Faults, Frame, Module};
 
 use crate::answer::{self, Answer};
 use crate::build::Build;
-use crate::inputs::{self, Binding, Feature};
+use crate::inputs::{self, Binding, Feature, Inputs};
 use crate::{Res, catboost, lightgbm, xgboost};
 
 /// Whose file it is.
@@ -34,6 +36,9 @@ impl Library {
 pub struct Options {
     /// Names of the columns, in order, for a file that stores none.
     pub columns: Option<Vec<String>>,
+    /// What columns of the data hold. Asked only of a category that the model hashes as text: it may be integers or truth
+    /// values as well, which the file does not say; without an entry here it is text.
+    pub types: BTreeMap<String, DType>,
 }
 
 /// How an estimator asks the model that it holds.
@@ -55,14 +60,16 @@ pub struct Embedding {
     pub features: Vec<String>,
     /// The labels of the classes where the model stores them: a row per label.
     pub labels: Option<Frame>,
+    /// Whether parameters of text are hashed, and not looked up.
+    pub hashes_text: bool,
 }
 
 /// What a model of a library is to the lift.
 pub(crate) trait Model {
     /// Its features in order.
     fn features(&self) -> Res<Vec<Feature>>;
-    /// Builds its scores over the frame of features (f64, NaN where missing) and what is made of them.
-    fn lift(&self, cx: &mut Build, x: NodeId) -> Res<Answer>;
+    /// Builds its scores over the features (numbers are f64, NaN where missing) and what is made of them.
+    fn lift(&self, cx: &mut Build, inputs: &Inputs) -> Res<Answer>;
 }
 
 /// What the content says that it is; looks at the beginning alone.
@@ -93,12 +100,12 @@ fn read<'a>(bytes: &'a [u8], how: &Embedded) -> Res<Box<dyn Model + 'a>> {
 /// # Errors
 /// The faults that were found: a damaged file, an objective that is not known, …
 pub fn lift(name: &str, bytes: &[u8], options: &Options) -> Result<Module, Faults> {
-    let binding = Binding::Names(options.columns.as_deref());
+    let binding = Binding::Names(options.columns.as_deref(), &options.types);
     build(name, bytes, &Embedded::default(), &binding, answer::columns).map(|e| e.module)
 }
 
 /// Lifts a model that lies within another file to a module with the one function `booster`: a parameter `x` of f64 (NaN
-/// where missing) with a column per feature, or `x0`, `x1`, … where some are categories (f64, `str?` or `bool?`); the
+/// where missing) with a column per feature, or `x0`, `x1`, … where some are categories (f64, `str?` or `bool?`) or text; the
 /// outputs `raw`, and `prediction` (a column per target) or `class` (i64) and `probabilities`, for several targets
 /// `class_0`, ….
 ///
@@ -119,11 +126,12 @@ fn build(
     let built = (|| {
         let model = read(bytes, how)?;
         let features = model.features()?;
-        let x = cx.in_step("features", |cx| inputs::bind(cx, &features, binding))?;
-        let answer = model.lift(&mut cx, x)?;
+        let inputs = cx.in_step("features", |cx| inputs::bind(cx, &features, binding))?;
+        let answer = model.lift(&mut cx, &inputs)?;
         cx.in_step("objective", |cx| outputs(cx, &answer))?;
-        Ok((features.into_iter().map(|f| f.name).collect(), answer.labels()))
+        let hashes_text = features.iter().any(|f| matches!(f.kind, inputs::Kind::Text));
+        Ok((features.into_iter().map(|f| f.name).collect(), answer.labels(), hashes_text))
     })();
-    let (features, labels) = built.map_err(|d| vec![d])?;
-    Ok(Embedding { module: cx.b.finish()?, features, labels })
+    let (features, labels, hashes_text) = built.map_err(|d| vec![d])?;
+    Ok(Embedding { module: cx.b.finish()?, features, labels, hashes_text })
 }

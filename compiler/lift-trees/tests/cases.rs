@@ -53,7 +53,8 @@ fn differences(case: &Case, model: &Path, expected: &Table) -> Result<Vec<String
     let data = Table::parse(case.section("data").ok_or("no data")?)?;
     let bytes = std::fs::read(model).map_err(|e| e.to_string())?;
     let faults = |f: flock_ir_spec::Faults| f.iter().map(|d| format!("{} {d}", d.code)).collect::<Vec<_>>().join("\n");
-    let module = lift("model", &bytes, &Options::default()).map_err(faults)?;
+    let options = Options { types: data.columns.iter().cloned().collect(), ..Options::default() };
+    let module = lift("model", &bytes, &options).map_err(faults)?;
     let function = &module.functions[0];
     let params = function.params.iter().map(|p| parameter(&data, &p.name, p.ty)).collect::<Result<Vec<_>, _>>()?;
     let found = eval::call(&module, function, data.rows.len(), &params).map_err(|d| d.to_string())?;

@@ -13,6 +13,7 @@ pub mod apply;
 pub mod category;
 pub mod composite;
 pub mod doc;
+pub mod hash;
 pub mod interpolate;
 pub mod leaf;
 pub mod linear;
@@ -331,6 +332,7 @@ core! {
     IndexOf = category::INDEX_OF; Lookup = category::LOOKUP; OneHot = category::ONE_HOT; Bucketize = category::BUCKETIZE;
     Interpolate = interpolate::INTERPOLATE;
     Distances = nearest::DISTANCES; Order = nearest::ORDER; Gather = nearest::GATHER;
+    CityHash = hash::CITY_HASH;
     Trees = tree::TREES; Leaves = tree::LEAVES;
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
             Work::Steps
         }
         Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
-        Op::Interpolate | Op::Distances | Op::Order | Op::Gather => Work::Steps,
+        Op::Interpolate | Op::Distances | Op::Order | Op::Gather | Op::CityHash => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
     }
 }

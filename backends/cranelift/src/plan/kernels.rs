@@ -61,6 +61,7 @@ impl Builder<'_> {
                 let valid = self.positions(id, args[0], table, data)?;
                 Ok(Place { data, valid })
             }
+            Op::CityHash => self.city_hash(id),
             Op::Cast => self.cast_to_text(id),
             Op::Concat => self.concat(id),
             Op::Slice => {
@@ -289,6 +290,15 @@ impl Builder<'_> {
             self.memos.len() - 1
         });
         self.inputs[self.inputs.len() - 1] + m as u32
+    }
+
+    fn city_hash(&mut self, id: NodeId) -> Result<Place, String> {
+        let x = self.place(self.graph().node(id).args[0])?;
+        let (columns, data) = (self.ty(id).width, self.target(id));
+        let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
+        let args = vec![Arg::Column(x.data, true), there, Arg::Rows, Arg::Column(data, true)];
+        self.call("flock_city_hash", args, columns)?;
+        Ok(Place { data, valid: x.valid })
     }
 
     fn cast_to_text(&mut self, id: NodeId) -> Result<Place, String> {

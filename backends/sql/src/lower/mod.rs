@@ -44,6 +44,7 @@ use flock_ir_spec::{
     Attr, ColumnId, Constant, DType, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Scalar,
 };
 
+use crate::backend::NO_HASH;
 use crate::carried;
 use crate::dialect::{Dialect, Nan};
 use crate::expr::{Arena, Cast, Id, Lit, X};
@@ -246,6 +247,7 @@ impl<'m> Lower<'m> {
             (Op::Distances, _) => self.distances(graph, node, args),
             (Op::Order, _) => self.order(node, args),
             (Op::Gather, _) => self.gather(node, args),
+            (Op::CityHash, _) => self.refused(node, NO_HASH),
             (Op::Composite(c), _) if !logic::has_short_way(c) => self.definition(graph, node, c, args),
             (Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax | Op::Softmax | Op::Normalize, _) => {
                 self.reduce(node, &args[0])

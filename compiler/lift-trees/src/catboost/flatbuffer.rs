@@ -57,6 +57,11 @@ impl<'a> Table<'a> {
         (end <= self.bytes.len()).then_some(Vector { bytes: self.bytes, start, len })
     }
 
+    /// Bytes; none where the table does not have them.
+    pub fn bytes(self, index: usize) -> &'a [u8] {
+        self.vector(index, 1).map(|v| &self.bytes[v.start..v.start + v.len]).unwrap_or_default()
+    }
+
     /// Text.
     pub fn text(self, index: usize) -> Option<&'a str> {
         let v = self.vector(index, 1)?;
@@ -71,6 +76,11 @@ impl<'a> Table<'a> {
     /// A 32-bit integer.
     pub fn int(self, index: usize) -> Option<i32> {
         self.field(index).and_then(|at| Some(i32::from_le_bytes(*self.bytes.get(at..)?.first_chunk::<4>()?)))
+    }
+
+    /// A float.
+    pub fn float(self, index: usize) -> Option<f32> {
+        self.field(index).and_then(|at| Some(f32::from_le_bytes(*self.bytes.get(at..)?.first_chunk::<4>()?)))
     }
 
     /// A double.
@@ -112,12 +122,26 @@ impl<'a> Vector<'a> {
             .map(|c| [u16::from_le_bytes([c[0], c[1]]).into(), u16::from_le_bytes([c[2], c[3]]).into()])
     }
 
+    /// Structures of two words.
+    pub fn words(self) -> impl Iterator<Item = [[u8; 4]; 2]> + 'a {
+        self.chunks::<8>().iter().map(|c| [[c[0], c[1], c[2], c[3]], [c[4], c[5], c[6], c[7]]])
+    }
+
+    /// Text by text; what is none is left out.
+    pub fn texts(self) -> impl Iterator<Item = &'a str> {
+        self.targets().filter_map(move |at| {
+            let bytes = self.bytes.get(at.checked_add(4)?..)?.get(..u32_at(self.bytes, at)?)?;
+            std::str::from_utf8(bytes).ok()
+        })
+    }
+
     /// Tables.
     pub fn tables(self) -> impl Iterator<Item = Table<'a>> {
+        self.targets().map(move |at| Table { bytes: self.bytes, at })
+    }
+
+    fn targets(self) -> impl Iterator<Item = usize> {
         let at = move |i: usize| self.start + 4 * i;
-        (0..self.len).filter_map(move |i| {
-            let at = at(i);
-            Some(Table { bytes: self.bytes, at: at.checked_add(u32_at(self.bytes, at)?)? })
-        })
+        (0..self.len).filter_map(move |i| at(i).checked_add(u32_at(self.bytes, at(i))?))
     }
 }

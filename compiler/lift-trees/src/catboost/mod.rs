@@ -4,15 +4,23 @@
 //! | trees | symmetric: a split per level, a leaf per combination; or nodes with two children |
 //! | the end | the sum in float64, times the scale, plus the bias of each dimension |
 //!
-//! A value is rounded to float32 and is to the right of a border that it is greater than. Categories are hashed by the
-//! library: a file holds hashes and not the categories, so that trees which ask for one cannot be lifted.
+//! | categories | equal to one (one-hot), or what training counted of it, see `ctr` |
+//!
+//! A value is rounded to float32 and is to the right of a border that it is greater than. A category is text, an integer
+//! its digits; a file holds 32 bits of its hash and nothing else, see `hashes`. The library refuses a row without one.
 //! Source: CatBoost `libs/model/cpu/evaluator_impl.cpp`, `cpu/quantization.h`, `flatbuffers/model.fbs`,
 //! `model_export/json_model_helpers.cpp`.
 
 mod cbm;
+mod cbm_ctrs;
+mod ctr;
 mod flatbuffer;
+mod hashes;
 mod json;
+mod json_ctrs;
 mod objective;
+
+use std::collections::BTreeMap;
 
 use flock_ir_spec::{DType, NodeId, Op, Test};
 
@@ -20,14 +28,20 @@ use crate::answer::Answer;
 use crate::build::Build;
 use crate::derived::Derived;
 use crate::forest::{Forest, Split};
-use crate::inputs::{Feature, Kind};
+use crate::inputs::{Feature, Inputs, Kind};
 use crate::lift::{Embedded, Model};
-use crate::{Res, damaged};
+use crate::{Res, damaged, unsupported};
+
+use ctr::Ctrs;
 
 /// A file in its parts, whichever format it has.
 pub(crate) struct CatBoost {
     /// Columns of numbers.
     pub features: Vec<FloatFeature>,
+    /// Columns of categories.
+    pub categories: Vec<Category>,
+    /// Counters.
+    pub ctrs: Ctrs,
     /// The trees in their order.
     pub trees: Vec<Tree>,
     /// Values per leaf.
@@ -50,6 +64,25 @@ pub(crate) struct FloatFeature {
     pub nan_is_greatest: bool,
 }
 
+/// A column of categories.
+pub(crate) struct Category {
+    /// Its name; empty where the model was trained on an array.
+    pub name: String,
+    /// Its place among all columns.
+    pub flat: usize,
+}
+
+/// What a split asks; rows for which it holds go right.
+#[derive(Clone, Copy)]
+pub(crate) enum Condition {
+    /// A number is above a border.
+    Above(Border),
+    /// A category has a hash.
+    Equal(u32, i32),
+    /// A counter is above a border.
+    Counter(u32, f32),
+}
+
 /// A float32 border of a feature.
 #[derive(Clone, Copy)]
 pub(crate) struct Border {
@@ -64,7 +97,7 @@ pub(crate) enum Tree {
     /// A split per level; bit i of a leaf's number says whether split i is passed.
     Symmetric {
         /// The splits.
-        splits: Vec<Border>,
+        splits: Vec<Condition>,
         /// Leaf by leaf.
         values: Vec<f64>,
     },
@@ -75,7 +108,7 @@ pub(crate) enum Tree {
 /// A node of a tree that is not symmetric.
 pub(crate) enum Node {
     /// The positions of its children.
-    Split(Border, [usize; 2]),
+    Split(Condition, [usize; 2]),
     /// Its values.
     Leaf(Vec<f64>),
 }
@@ -97,8 +130,17 @@ pub(crate) fn read(bytes: &[u8], how: &Embedded) -> Res<CatBoost> {
     if ![1, model.dimensions].contains(&model.bias.len()) {
         return Err(damaged("scale_and_bias", format!("{} biases", model.bias.len())));
     }
+    model.ctrs.check(model.categories.len(), model.features.len()).map_err(|e| damaged("ctrs", e))?;
     model.trees.truncate(how.iterations.unwrap_or(usize::MAX));
     Ok(model)
+}
+
+/// Columns that the library makes features of by means of its own.
+fn of_text(place: &str, kind: &str, count: usize) -> flock_ir_spec::Diagnostic {
+    let message = format!(
+        "{count} {kind} features: what the library makes of them (dictionaries, naive Bayes, nearest neighbours) is not read"
+    );
+    unsupported(place, message).help("make numbers of the column before the model")
 }
 
 /// More values per leaf than anybody predicts.
@@ -106,30 +148,102 @@ const MAX_DIMENSIONS: usize = 100_000;
 
 impl Model for CatBoost {
     fn features(&self) -> Res<Vec<Feature>> {
-        let feature = |f: &FloatFeature| {
-            let name = if f.name.is_empty() { format!("x{}", f.flat) } else { f.name.clone() };
-            Feature { name, kind: Kind::Number }
+        let numbers = self.features.iter().map(|f| (f.flat, &f.name, Kind::Number));
+        let mut all: Vec<_> = numbers.chain(self.categories.iter().map(|c| (c.flat, &c.name, Kind::Text))).collect();
+        // Numbers among themselves stay in the order in which splits count them, as categories do.
+        let ascending = |flats: Vec<usize>| flats.is_sorted_by(|a, b| a < b);
+        if !ascending(self.features.iter().map(|f| f.flat).collect())
+            || !ascending(self.categories.iter().map(|c| c.flat).collect())
+        {
+            return Err(damaged("features_info", "features that are not in the order of their columns"));
+        }
+        all.sort_by_key(|(flat, ..)| *flat);
+        let named = |(flat, name, kind): (usize, &String, Kind)| {
+            let name = if name.is_empty() { format!("x{flat}") } else { name.clone() };
+            Feature { name, kind }
         };
-        Ok(self.features.iter().map(feature).collect())
+        Ok(all.into_iter().map(named).collect())
     }
 
-    fn lift(&self, cx: &mut Build, x: NodeId) -> Res<Answer> {
-        let raw = cx.in_step("trees", |cx| self.scores(cx, x))?;
+    fn lift(&self, cx: &mut Build, inputs: &Inputs) -> Res<Answer> {
+        let columns = cx.in_step("categories", |cx| self.columns(cx, inputs))?;
+        let raw = cx.in_step("trees", |cx| self.scores(cx, &columns))?;
         cx.in_step("objective", |cx| objective::apply(cx, &self.info, raw))
     }
 }
 
+/// The columns that trees test: the numbers, for each category of one-hot splits the position of its hash among theirs,
+/// the counters.
+struct TestedColumns {
+    frame: NodeId,
+    /// The column of each category that a split asks for, and the hashes.
+    equal: BTreeMap<u32, (u32, Vec<i32>)>,
+    /// The column of the first counter.
+    counters: u32,
+}
+
 impl CatBoost {
-    fn scores(&self, cx: &mut Build, x: NodeId) -> Res<NodeId> {
+    fn columns(&self, cx: &mut Build, inputs: &Inputs) -> Res<TestedColumns> {
+        let numbers = if self.features.is_empty() { None } else { Some(inputs.numbers()?) };
+        let mut frames: Vec<NodeId> = numbers.into_iter().collect();
+        let mut width = self.features.len() as u32;
+        let asked = self.asked()?;
+        let mut equal = BTreeMap::new();
+        if let Some(hashes) = hashes::of_texts(cx, inputs)? {
+            frames.extend(hashes::positions(cx, hashes, &asked)?);
+            for (category, values) in asked {
+                equal.insert(category, (width, values));
+                width += 1;
+            }
+            if !self.ctrs.ctrs.is_empty() {
+                frames.push(hashes::counters(cx, self, hashes, numbers)?);
+            }
+        }
+        if frames.is_empty() {
+            // Trees of leaves alone.
+            frames.push(cx.number(0.0));
+        }
+        Ok(TestedColumns { frame: cx.side_by_side(&frames)?, equal, counters: width })
+    }
+
+    /// The hashes that one-hot splits of the trees ask of categories, each once.
+    fn asked(&self) -> Res<BTreeMap<u32, Vec<i32>>> {
+        let mut asked: BTreeMap<u32, Vec<i32>> = BTreeMap::new();
+        let mut note = |condition: &Condition| {
+            if let Condition::Equal(category, value) = condition {
+                asked.entry(*category).or_default().push(*value);
+            }
+        };
+        for tree in &self.trees {
+            match tree {
+                Tree::Symmetric { splits, .. } => splits.iter().for_each(&mut note),
+                Tree::Nodes(nodes) => nodes.iter().for_each(|n| {
+                    if let Node::Split(condition, _) = n {
+                        note(condition);
+                    }
+                }),
+            }
+        }
+        if let Some(missing) = asked.keys().find(|c| **c as usize >= self.categories.len()) {
+            return Err(damaged("trees", format!("a split on category {missing}, which is not there")));
+        }
+        for values in asked.values_mut() {
+            values.sort_unstable();
+            values.dedup();
+        }
+        Ok(asked)
+    }
+
+    fn scores(&self, cx: &mut Build, columns: &TestedColumns) -> Res<NodeId> {
         let mut forest = Forest::new(vec![0.0; self.dimensions], DType::F32, DType::F64);
         for (i, tree) in self.trees.iter().enumerate() {
             let added = match tree {
-                Tree::Symmetric { splits, values } => self.symmetric(&mut forest, splits, values),
-                Tree::Nodes(nodes) => self.nodes(&mut forest, nodes),
+                Tree::Symmetric { splits, values } => self.symmetric(&mut forest, columns, splits, values),
+                Tree::Nodes(nodes) => self.nodes(&mut forest, columns, nodes),
             };
             added.map_err(|e| damaged(format!("tree {i}"), e))?;
         }
-        let placed = Derived::new(self.features.len()).place(cx, x, 0.0, |_, x| Ok(x))?;
+        let placed = Derived::new(cx.width(columns.frame)).place(cx, columns.frame, 0.0, |_, x| Ok(x))?;
         let ensemble = forest.finish(&placed).map_err(|e| damaged("trees", e))?;
         let ensemble = cx.b.constant(ensemble);
         let mut sum = cx.op(Op::Trees, &[placed.frame, ensemble])?;
@@ -145,7 +259,13 @@ impl CatBoost {
 
     /// The places of the level with 2^k of them are 2^k - 1, …; the last split is asked first, so that the leaves lie in
     /// their order.
-    fn symmetric(&self, forest: &mut Forest, splits: &[Border], values: &[f64]) -> Result<(), String> {
+    fn symmetric(
+        &self,
+        forest: &mut Forest,
+        columns: &TestedColumns,
+        splits: &[Condition],
+        values: &[f64],
+    ) -> Result<(), String> {
         let depth = splits.len();
         let leaves = 1usize.checked_shl(depth as u32).filter(|n| n.checked_mul(self.dimensions) == Some(values.len()));
         let leaves = leaves.ok_or_else(|| format!("{} leaf values for {depth} splits", values.len()))?;
@@ -156,13 +276,13 @@ impl CatBoost {
                 return Ok(None);
             }
             let level = (place + 1).ilog2() as usize;
-            self.split(splits[depth - 1 - level], [2 * place + 1, 2 * place + 2]).map(Some)
+            self.split(columns, splits[depth - 1 - level], [2 * place + 1, 2 * place + 2]).map(Some)
         })
     }
 
-    fn nodes(&self, forest: &mut Forest, nodes: &[Node]) -> Result<(), String> {
+    fn nodes(&self, forest: &mut Forest, columns: &TestedColumns, nodes: &[Node]) -> Result<(), String> {
         forest.tree(0, nodes.len(), self.target(), |place, out, _| match &nodes[place] {
-            Node::Split(border, children) => self.split(*border, *children).map(Some),
+            Node::Split(condition, children) => self.split(columns, *condition, *children).map(Some),
             Node::Leaf(values) if values.len() == self.dimensions => {
                 out.extend_from_slice(values);
                 Ok(None)
@@ -175,13 +295,26 @@ impl CatBoost {
         (self.dimensions == 1).then_some(0)
     }
 
-    /// To the left at or below the border.
-    fn split(&self, Border { feature, border }: Border, [left, right]: [usize; 2]) -> Result<Split, String> {
-        let of = self.features.get(feature as usize).ok_or_else(|| format!("float feature {feature}"))?;
+    /// To the right where the condition holds.
+    fn split(&self, columns: &TestedColumns, condition: Condition, [left, right]: [usize; 2]) -> Result<Split, String> {
+        let (feature, border, nan_is_greatest) = match condition {
+            Condition::Above(Border { feature, border }) => {
+                let of = self.features.get(feature as usize).ok_or_else(|| format!("float feature {feature}"))?;
+                (feature, border, of.nan_is_greatest)
+            }
+            Condition::Counter(ctr, _) if ctr as usize >= self.ctrs.ctrs.len() => return Err(format!("counter {ctr}")),
+            Condition::Counter(ctr, border) => (columns.counters + ctr, border, false),
+            Condition::Equal(category, value) => {
+                let (feature, known) = columns.equal.get(&category).ok_or_else(|| format!("category {category}"))?;
+                let at = known.binary_search(&value).map_err(|_| format!("hash {value}"))?;
+                let (test, threshold) = (Test::Ne, at as f64);
+                return Ok(Split { feature: *feature, test, threshold, missing_left: true, left, right });
+            }
+        };
         if border.is_nan() {
             return Err("NaN for a border".into());
         }
-        let missing_left = !of.nan_is_greatest || border == f32::INFINITY;
+        let missing_left = !nan_is_greatest || border == f32::INFINITY;
         Ok(Split { feature, test: Test::Le, threshold: f64::from(border), missing_left, left, right })
     }
 }

@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::build::Build;
 use crate::derived::Derived;
 use crate::forest::Forest;
-use crate::inputs::Feature;
+use crate::inputs::{Feature, Inputs};
 use crate::lift::{Embedded, Model};
 use crate::{Res, damaged};
 
@@ -69,7 +69,8 @@ impl Model for LightGbm<'_> {
         categories::features(&self.file)
     }
 
-    fn lift(&self, cx: &mut Build, x: NodeId) -> Res<Answer> {
+    fn lift(&self, cx: &mut Build, inputs: &Inputs) -> Res<Answer> {
+        let x = inputs.numbers()?;
         let sum = cx.in_step("trees", |cx| self.scores(cx, x))?;
         cx.in_step("objective", |cx| {
             let raw = match self.file.header("average_output") {

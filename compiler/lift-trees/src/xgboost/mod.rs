@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::build::Build;
 use crate::derived::Derived;
 use crate::forest::Forest;
-use crate::inputs::Feature;
+use crate::inputs::{Feature, Inputs};
 use crate::lift::{Embedded, Model};
 use crate::value::Value;
 use crate::{Res, damaged, json, ubjson, unsupported};
@@ -81,7 +81,8 @@ impl Model for XgBoost<'_> {
         categories::features(self)
     }
 
-    fn lift(&self, cx: &mut Build, x: NodeId) -> Res<Answer> {
+    fn lift(&self, cx: &mut Build, inputs: &Inputs) -> Res<Answer> {
+        let x = inputs.numbers()?;
         let objective = Objective::named(self.text(&["objective", "name"])?)?;
         let outputs = self.outputs()?;
         let base = objective::margins(objective, self.base(outputs)?);

@@ -229,6 +229,7 @@ pub fn elementwise(op: Op) -> bool {
             | Guard
             | Cast
             | IndexOf
+            | CityHash
             | Bucketize
             | Composite(_)
     )

@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+#[path = "../../../../ir-spec/src/city.rs"]
+mod city;
+
 use crate::abi::{FlockStatus, FlockStr};
 use crate::arena::Arena;
 use crate::kernels::export;
@@ -14,6 +17,13 @@ export! {
             let there = valid.is_null() || *valid.add(i) != 0;
             let order = if there { (*x.add(i * x_step)).bytes().cmp((*y.add(i * y_step)).bytes()) } else { Ordering::Equal };
             *out.add(i) = order as i8;
+        }
+    }
+    /// CityHash64 of each text. Where `valid` (may be null) is 0, a text is not read and 0 is given.
+    fn flock_city_hash(x: *const FlockStr, valid: *const u8, rows: usize, out: *mut i64) {
+        for i in 0..rows {
+            let there = valid.is_null() || *valid.add(i) != 0;
+            *out.add(i) = if there { city::city_hash((*x.add(i)).bytes()).cast_signed() } else { 0 };
         }
     }
     /// Integers as decimal text, in the call's arena.

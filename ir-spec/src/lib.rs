@@ -20,6 +20,8 @@ pub mod trees;
 pub mod types;
 pub mod verify;
 
+pub use flock_text::Unit;
+
 pub use constant::{ConstId, Constant, Pool};
 pub use diagnostic::{Diagnostic, Faults};
 pub use frame::{Data, Frame, FrameBuilder, Scalar};

@@ -42,7 +42,7 @@ pub enum Features {
 }
 
 /// Most units of a term.
-const MAX_UNITS: u32 = 1000;
+pub const MAX_UNITS: u32 = 1000;
 
 impl Terms {
     /// Number of columns.

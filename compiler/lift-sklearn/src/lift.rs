@@ -169,6 +169,9 @@ fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
     let class = view.class().filter(|_| view.get("n_features_in_").is_none())?;
     match public_name(&class).as_str() {
         "sklearn.isotonic.IsotonicRegression"
+        | "sklearn.feature_extraction.text.CountVectorizer"
+        | "sklearn.feature_extraction.text.HashingVectorizer"
+        | "sklearn.feature_extraction.text.TfidfVectorizer"
         | "sklearn.preprocessing.LabelBinarizer"
         | "sklearn.preprocessing.LabelEncoder" => Some(Some(1)),
         "sklearn.dummy.DummyClassifier" | "sklearn.dummy.DummyRegressor" => Some(None),

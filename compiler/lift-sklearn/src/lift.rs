@@ -180,7 +180,7 @@ fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
 }
 
 /// More columns than a table has in any database.
-const MAX_INPUTS: usize = 100_000;
+pub(crate) const MAX_INPUTS: usize = 100_000;
 
 /// The estimator that saw the input: a pipeline asks its first step, a union its first transformer, an estimator around
 /// others the first of them.

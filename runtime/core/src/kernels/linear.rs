@@ -47,6 +47,17 @@ pub fn pack_linear_f32(inputs: usize, weights: &[f32], bias: &[f32]) -> Result<B
     pack(inputs, weights, bias)
 }
 
+/// Inputs, outputs, weights and bias of a packed map.
+/// # Safety
+/// `table` was written by [`pack_linear_f64`] or, for f32, by [`pack_linear_f32`].
+pub(crate) unsafe fn weights<T>(table: *const u8) -> (usize, usize, *const T, *const T) {
+    // SAFETY: the sections lie inside of the table.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        (h.inputs as usize, h.outputs as usize, section(table, h.weights), section(table, h.bias))
+    }
+}
+
 /// Rows that are summed together: their sums stay in registers.
 const TILE: usize = 32;
 

@@ -108,8 +108,14 @@ impl Terms {
     }
 
     /// Calls `f` with each column and what a term of the document adds to it, for each of the documents.
-    pub(crate) fn each<'t>(&self, documents: impl Iterator<Item = Option<&'t str>>, mut f: impl FnMut(usize, u32, f64)) {
-        let Ok(tokens) = (if self.unit == Unit::Word { self.tokens() } else { Ok(TokenPattern::Runs(1)) }) else { return };
+    pub(crate) fn each<'t>(
+        &self,
+        documents: impl Iterator<Item = Option<&'t str>>,
+        mut f: impl FnMut(usize, u32, f64),
+    ) {
+        let Ok(tokens) = (if self.unit == Unit::Word { self.tokens() } else { Ok(TokenPattern::Runs(1)) }) else {
+            return;
+        };
         let splitter =
             Splitter { unit: self.unit, first: self.first as usize, last: self.last as usize, tokens: tokens.borrow() };
         let known: HashMap<&str, u32> = match &self.features {

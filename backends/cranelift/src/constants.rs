@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use flock_core::{
-    Blob, TermsSpec, TreeNodeSpec, TreeSpec, TreesSpec, WeighSpec, pack_curve, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
-    pack_linear_f32, pack_linear_f64, pack_points_f32, pack_pattern, pack_points_f64, pack_table_bool, pack_table_f32,
-    pack_table_f64, pack_table_i64, pack_table_str, pack_terms, pack_trees, pack_weighing,
+    Blob, TermsSpec, TreeNodeSpec, TreeSpec, TreesSpec, WeighSpec, pack_curve, pack_edges, pack_index_f64,
+    pack_index_i64, pack_index_str, pack_linear_f32, pack_linear_f64, pack_pattern, pack_points_f32, pack_points_f64,
+    pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str, pack_terms, pack_trees,
+    pack_weighing,
 };
 use flock_ir_spec::terms::TokenPattern;
 use flock_ir_spec::{ConstId, Data, Features, Frame, Terms, Test, TreeEnsemble, TreeNode, Unit};
@@ -149,6 +150,28 @@ impl Constants {
             };
             packed.map_err(|e| e.to_string())
         })
+    }
+
+    /// The weights of some inputs, with the bias or with none; each is one of its own.
+    pub fn linear_part(
+        &mut self,
+        w: (ConstId, &Frame),
+        b: (ConstId, &Frame),
+        first: u32,
+        width: u32,
+        biased: bool,
+    ) -> Result<BlobId, String> {
+        let (first, width) = (first as usize, width as usize);
+        if width == w.1.rows {
+            return self.linear(w, b);
+        }
+        let (Some(x), Some(y)) = (w.1.as_f64(), b.1.as_f64()) else { return Err("weights that are no f64".into()) };
+        let weights: Vec<f64> = x.chunks(w.1.rows).flat_map(|c| &c[first..first + width]).copied().collect();
+        let bias = if biased { y.to_vec() } else { vec![0.0; y.len()] };
+        let table = pack_linear_f64(width, &weights, &bias).map_err(|e| e.to_string())?;
+        let blob = BlobId(u32::try_from(self.blobs.len()).map_err(|_| "too many constants".to_owned())?);
+        self.blobs.push(table);
+        Ok(blob)
     }
 
     /// The points of a function: xs and ys.

@@ -7,7 +7,8 @@ use crate::dialect::Dialect;
 use crate::encodings::nested_case;
 use crate::select::{SelectOptions, emit_function};
 
-pub(crate) const TERMS: &str = "no database splits text into tokens as Python's `re` does, whose classes are those of its Unicode";
+pub(crate) const TERMS: &str =
+    "no database splits text into tokens as Python's `re` does, whose classes are those of its Unicode";
 pub(crate) const CHARACTERS: &str = "a database has its own tables of characters, which differ from Python's";
 pub(crate) const PATTERNS: &str = "a database has its own syntax of patterns, which differs from RE2's";
 

@@ -50,9 +50,7 @@ fn matches_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 fn counts_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     let t = text(args)?;
     match args.get(1) {
-        Some(Type::Terms { columns }) if t.width == 1 => {
-            Ok(Type::Frame(t.with_dtype(DType::F64).with_width(*columns)))
-        }
+        Some(Type::Terms { columns }) if t.width == 1 => Ok(Type::Frame(t.with_dtype(DType::F64).with_width(*columns))),
         Some(Type::Terms { .. }) => Err(format!("documents of {} columns", t.width)),
         Some(ty) => Err(format!("operand 1 is {ty}, expected terms")),
         None => Err("no terms".into()),

@@ -198,11 +198,8 @@ impl Program<'_> {
     /// What is looked for is found. It has a memory of its own: success there is no failure here.
     fn looks(&self, i: Instruction, text: &str, pc: u32, at: usize) -> bool {
         let back = i.c as usize;
-        let start = if back == 0 {
-            Some(at)
-        } else {
-            text[..at].char_indices().rev().nth(back - 1).map(|(start, _)| start)
-        };
+        let start =
+            if back == 0 { Some(at) } else { text[..at].char_indices().rev().nth(back - 1).map(|(start, _)| start) };
         let mut machine = Machine::default();
         self.prepare(text, &mut machine);
         start.is_some_and(|start| self.run(text, pc, start, &mut machine).is_some())
@@ -271,7 +268,8 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_say() {
-        for pattern in [r"(a)\1", "(?i)a", "a++", "(a*)*", "(?>a)", r"\p{L}", "a{2", "[a", "(a", "a)", "*", "(?<=a+)b"] {
+        for pattern in [r"(a)\1", "(?i)a", "a++", "(a*)*", "(?>a)", r"\p{L}", "a{2", "[a", "(a", "a)", "*", "(?<=a+)b"]
+        {
             let understood = Pattern::new(pattern, Flavour::Python);
             // A brace without bounds is a brace.
             assert_eq!(understood.is_ok(), pattern == "a{2", "{pattern}");

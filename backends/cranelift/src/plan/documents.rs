@@ -12,10 +12,28 @@ use super::kernels::word;
 use super::{Arg, Place, Valid, View};
 use crate::constants::BlobId;
 
+/// Columns of a linear map's operand.
+pub(super) enum Part {
+    /// A frame.
+    Dense(NodeId),
+    /// Counts that need not become one.
+    Sparse(Sparse),
+}
+
+impl Part {
+    /// What must have a place before the map.
+    pub fn operand(&self) -> NodeId {
+        match self {
+            Part::Dense(x) => *x,
+            Part::Sparse(sparse) => sparse.text,
+        }
+    }
+}
+
 /// Counts on their way into a linear map.
 pub(super) struct Sparse {
     /// The documents.
-    pub text: NodeId,
+    text: NodeId,
     terms: NodeId,
     /// What is done to the counts, in order.
     weighing: Vec<Weigh>,
@@ -58,7 +76,8 @@ impl Builder<'_> {
         let (constant, pattern) = self.table(args[1])?;
         let table = self.constants.pattern(constant, pattern)?;
         let (x, data) = (self.place(args[0])?, self.target(id));
-        let args = vec![Arg::Table(table), Arg::Column(x.data, true), there(x.valid), Arg::Rows, Arg::Column(data, true)];
+        let args =
+            vec![Arg::Table(table), Arg::Column(x.data, true), there(x.valid), Arg::Rows, Arg::Column(data, true)];
         self.call("flock_text_matches", args, self.ty(id).width)?;
         Ok(Place { data, valid: x.valid })
     }
@@ -75,15 +94,31 @@ impl Builder<'_> {
         Ok(Place { data, valid })
     }
 
-    /// The counts behind the first operand of a linear map, where nothing between needs all columns.
-    pub(super) fn sparse(&self, id: NodeId) -> Option<Sparse> {
+    /// The operand of a linear map in parts, where counts are among them: by themselves, or beside frames that are
+    /// never null. The parts come in the order of their columns, so that sums keep theirs.
+    pub(super) fn parts(&self, id: NodeId) -> Option<Vec<Part>> {
         let node = self.graph().node(id);
         let [x, w, b] = *node.args else { return None };
         let finite = |t: NodeId| self.table(t).is_ok_and(|(_, t)| all(t, f64::is_finite));
-        if node.op != Op::Linear || !finite(w) || !finite(b) {
+        if !finite(w) || !finite(b) {
             return None;
         }
-        let (mut x, mut weighing) = (x, Vec::new());
+        let (mut parts, mut stack) = (Vec::new(), vec![x]);
+        while let Some(x) = stack.pop() {
+            let node = self.graph().node(x);
+            match self.sparse(x) {
+                Some(sparse) => parts.push(Part::Sparse(sparse)),
+                None if node.op == Op::Concat && !self.ty(x).nullable => stack.extend(node.args.iter().rev()),
+                None if self.is_leaf(x) => return None,
+                None => parts.push(Part::Dense(x)),
+            }
+        }
+        parts.iter().any(|p| matches!(p, Part::Sparse(_))).then_some(parts)
+    }
+
+    /// The counts that a frame is made of, where nothing between needs all columns.
+    fn sparse(&self, mut x: NodeId) -> Option<Sparse> {
+        let mut weighing = Vec::new();
         while self.graph().node(x).op != Op::TermCounts {
             let (from, step) = self.weigh(x)?;
             weighing.push(step);
@@ -146,8 +181,44 @@ impl Builder<'_> {
         table.as_f64().filter(|v| v.len() == 1).map(|v| v[0])
     }
 
-    /// The linear map of counts, onto `start`.
-    pub(super) fn sparse_linear(
+    /// A linear map of parts, one after the other onto the sums so far.
+    pub(super) fn linear_of_parts(&mut self, id: NodeId, parts: &[Part]) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
+        let (w, b) = (self.table(args[1])?, self.table(args[2])?);
+        let data = self.target(id);
+        let (mut first, mut valid) = (0, None);
+        for (i, part) in parts.iter().enumerate() {
+            let width = match part {
+                Part::Dense(x) => self.ty(*x).width,
+                Part::Sparse(sparse) => self.width_of(sparse)?,
+            };
+            let table = self.constants.linear_part(w, b, first, width, i + 1 == parts.len())?;
+            let start = (i > 0).then_some(data);
+            first += width;
+            match part {
+                Part::Sparse(sparse) => valid = self.sparse_linear(sparse, table, start, data)?,
+                Part::Dense(x) => {
+                    let x = Arg::Column(self.place(*x)?.data, false);
+                    let start = start.map_or(Arg::Null, |v| Arg::Column(v, false));
+                    let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, start, Arg::Column(data, false)];
+                    self.call("flock_linear_onto_f64", args, 1)?;
+                }
+            }
+        }
+        // Parts beside one another are never null.
+        Ok(Place { data, valid: valid.filter(|_| parts.len() == 1) })
+    }
+
+    /// The columns that counts have when they reach the map.
+    fn width_of(&self, sparse: &Sparse) -> Result<u32, String> {
+        let taken = sparse.weighing.iter().rev().find_map(|w| if let Weigh::Take(t) = w { Some(*t) } else { None });
+        match taken {
+            Some(columns) => Ok(self.table(columns)?.1.width as u32),
+            None => Ok(self.terms(sparse.terms)?.1.columns()),
+        }
+    }
+
+    fn sparse_linear(
         &mut self,
         sparse: &Sparse,
         linear: BlobId,

@@ -4,6 +4,7 @@ use flock_core::{Memo, order_work};
 use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
 
 use super::build::{Builder, size, suffix};
+use super::documents::Part;
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -18,7 +19,7 @@ impl Builder<'_> {
         match self.graph().node(id).op {
             Op::Input | Op::Const | Op::Null => Vec::new(),
             Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
-            Op::Linear if let Some(sparse) = self.sparse(id) => vec![sparse.text],
+            Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
             Op::IndexOf | Op::InSet if self.text_column(args[0]).is_some() => Vec::new(),
@@ -444,13 +445,12 @@ impl Builder<'_> {
 
     fn linear(&mut self, id: NodeId) -> Result<Place, String> {
         let args = &self.graph().node(id).args;
+        if let Some(parts) = self.parts(id) {
+            return self.linear_of_parts(id, &parts);
+        }
         let (w, b) = (self.table(args[1])?, self.table(args[2])?);
         let table = self.constants.linear(w, b)?;
         let (t, data) = (self.ty(id), self.target(id));
-        if let Some(sparse) = self.sparse(id) {
-            let valid = self.sparse_linear(&sparse, table, None, data)?;
-            return Ok(Place { data, valid });
-        }
         let valid = self.every_column(args[0])?;
         let x = Arg::Column(self.place(args[0])?.data, false);
         let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false)];

@@ -241,7 +241,7 @@ export! {
         }
     }
     /// The counts, weighed, times the weights of `linear` (see [`crate::kernels::linear`]), onto `start` (a frame of
-    /// its outputs; null for 0), plus its bias. `x` and `valid` are as above.
+    /// its outputs, which may be `out`; null for 0), plus its bias. `x` and `valid` are as above.
     fn flock_term_linear_f64(table: *const u8, weighing: *const u8, linear: *const u8, x: *const FlockStr, valid: *const u8, stride: usize, rows: usize, start: *const f64, out: *mut f64) {
         let (mut reader, mut row) = (Reader::new(table), Vec::new());
         let (inputs, outputs, w, bias) = weights::<f64>(linear);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::frame::{Data, Frame};
+use crate::terms::Terms;
 use crate::trees::TreeEnsemble;
 use crate::types::{DType, Type};
 
@@ -31,6 +32,8 @@ pub enum Constant {
     Table(Frame),
     /// A tree ensemble.
     Trees(TreeEnsemble),
+    /// Terms of documents.
+    Terms(Terms),
 }
 
 impl Constant {
@@ -45,6 +48,7 @@ impl Constant {
                 input: t.input,
                 sum: t.sum,
             },
+            Constant::Terms(t) => Type::Terms { columns: t.columns() },
         }
     }
 
@@ -55,6 +59,7 @@ impl Constant {
         match self {
             Constant::Table(t) => Constant::Table(canonical_table(t)),
             Constant::Trees(t) => Constant::Trees(t.canonical()),
+            Constant::Terms(t) => Constant::Terms(t.canonical()),
         }
     }
 
@@ -66,6 +71,7 @@ impl Constant {
                 _ => true,
             },
             Constant::Trees(t) => t.is_canonical(),
+            Constant::Terms(t) => t.is_canonical(),
         }
     }
 
@@ -83,6 +89,10 @@ impl Constant {
             }
             Constant::Trees(t) => {
                 h.u32(1);
+                t.hash_into(&mut h);
+            }
+            Constant::Terms(t) => {
+                h.u32(2);
                 t.hash_into(&mut h);
             }
         }
@@ -180,6 +190,14 @@ impl Pool {
     pub fn trees(&self, id: ConstId) -> Option<&TreeEnsemble> {
         match self.0.get(&id).map(Arc::as_ref) {
             Some(Constant::Trees(t)) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// The terms of that id, if it is such a constant.
+    pub fn terms(&self, id: ConstId) -> Option<&Terms> {
+        match self.0.get(&id).map(Arc::as_ref) {
+            Some(Constant::Terms(t)) => Some(t),
             _ => None,
         }
     }

@@ -66,7 +66,7 @@ pub fn frames(
 ) -> Result<Vec<Frame>, Diagnostic> {
     let live = graph.reachable(roots.iter().copied());
     let widest = graph.iter().filter(|(id, _)| live[id.index()]).filter_map(|(id, _)| graph.frame_type(id));
-    let piece = (PIECE / widest.map(|t| t.width as usize).max().unwrap_or(1).max(1)).max(64);
+    let piece = (PIECE / widest.map(|t| t.width as usize).max().unwrap_or(1).max(1)).max(8);
     let run =
         |start: usize, len: usize| Run { module, graph, live: &live, leaves, start, rows: len, all: rows }.roots(roots);
     if rows <= piece {
@@ -201,6 +201,7 @@ impl<'a> Run<'a> {
             (Some(f), _) => Ok(Arg::Frame(f.as_ref())),
             (None, Some(Constant::Table(f))) => Ok(Arg::Frame(f)),
             (None, Some(Constant::Trees(t))) => Ok(Arg::Trees(t)),
+            (None, Some(Constant::Terms(t))) => Ok(Arg::Terms(t)),
             (None, None) => Err(unevaluable(self.graph, *a, "has no value here")),
         };
         node.args.iter().map(arg).collect()
@@ -221,7 +222,7 @@ impl<'a> Run<'a> {
             .collect();
         let params = args.iter().map(|a| match a {
             Arg::Frame(f) => Ok(repeat((*f).clone(), self.rows)),
-            Arg::Trees(_) => Err(fail("takes frames")),
+            Arg::Trees(_) | Arg::Terms(_) => Err(fail("takes frames")),
         });
         let params = params.collect::<Result<Vec<_>, _>>()?;
         check_arguments(f, self.rows, &params)?;

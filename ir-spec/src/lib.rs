@@ -15,12 +15,15 @@ pub mod module;
 pub mod ops;
 pub mod relation;
 pub mod sets;
+pub mod terms;
 pub mod text;
 pub mod trees;
 pub mod types;
 pub mod verify;
 
 pub use city::city_hash;
+pub use flock_text::Unit;
+
 pub use constant::{ConstId, Constant, Pool};
 pub use diagnostic::{Diagnostic, Faults};
 pub use frame::{Data, Frame, FrameBuilder, Scalar};
@@ -29,6 +32,7 @@ pub use module::{Function, FunctionBuilder, Module, Output, Param};
 pub use ops::{Attr, ColumnId, Composite, Exactness, Op, Record, Word};
 pub use relation::{Aggregate, AggregateKind, ColumnDef, JoinKind, Query, Rel, RelId, SortKey};
 pub use sets::CategorySets;
+pub use terms::{Features, Terms};
 pub use trees::{Child, Test, Tree, TreeEnsemble, TreeNode};
 pub use types::{DType, FrameType, Type};
 pub use verify::Verified;

@@ -286,6 +286,12 @@ impl From<crate::Frame> for Constant {
     }
 }
 
+impl From<crate::Terms> for Constant {
+    fn from(terms: crate::Terms) -> Constant {
+        Constant::Terms(terms)
+    }
+}
+
 impl From<crate::TreeEnsemble> for Constant {
     fn from(trees: crate::TreeEnsemble) -> Constant {
         Constant::Trees(trees)

@@ -135,6 +135,11 @@ pub enum Type {
         /// The dtype of leaves, sums and output.
         sum: DType,
     },
+    /// Constant terms of documents.
+    Terms {
+        /// Columns of their counts.
+        columns: u32,
+    },
 }
 
 impl Type {
@@ -156,6 +161,7 @@ impl fmt::Display for Type {
             Type::Trees { features, outputs, trees, input, sum } => {
                 write!(f, "{trees} trees {input}[{features}] -> {sum}[{outputs}]")
             }
+            Type::Terms { columns } => write!(f, "terms of {columns} columns"),
         }
     }
 }

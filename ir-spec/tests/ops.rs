@@ -93,6 +93,15 @@ fn trees(input: DType, sum: DType) -> Constant {
     })
 }
 
+fn terms(unit: Unit, binary: bool) -> Constant {
+    let features = match unit {
+        Unit::Word => Features::Vocabulary(["aa", "é", "True"].map(Into::into).into()),
+        _ => Features::Hashed { columns: 3, signed: true },
+    };
+    let pattern = if unit == Unit::Word { r"\w+" } else { "" };
+    Constant::Terms(Terms { unit, first: 1, last: 2, pattern: pattern.into(), stop: Vec::new(), binary, features })
+}
+
 /// An operand to try.
 #[derive(Clone)]
 enum Try {
@@ -110,6 +119,8 @@ fn operands() -> Vec<Try> {
         }
         all.push(Try::Const(table(dtype, 3, 3)));
     }
+    all.push(Try::Const(terms(Unit::Word, false)));
+    all.push(Try::Const(terms(Unit::CharWb, true)));
     all.push(Try::Const(trees(DType::F32, DType::F64)));
     all.push(Try::Const(trees(DType::F64, DType::F32)));
     all

@@ -5,18 +5,28 @@ Works with every pinned version. A row that the library refuses by an exception 
 
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from tables import Column
 
 
 def score(model, rows) -> list[Column]:
     """The output columns for `rows`, a DataFrame or an array: all at once, row by row if the library raises."""
+    if isinstance(rows, np.ndarray) and reads_documents(model):
+        rows = rows.ravel()
     try:
         return typed(outputs(model, rows))
     except NameError:
         raise
     except Exception:
         return typed(_row_by_row(lambda one: outputs(model, one), rows))
+
+
+def reads_documents(model) -> bool:
+    """Whether the first thing that looks at the rows takes a list of texts, and no table."""
+    while parts := getattr(model, "steps", None) or getattr(model, "transformer_list", None):
+        model = parts[0][1]
+    return isinstance(model, (CountVectorizer, HashingVectorizer))
 
 
 def outputs(model, rows) -> dict[str, list]:

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use flock_core::{
-    Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_curve, pack_edges, pack_index_f64, pack_index_i64, pack_index_str,
-    pack_linear_f32, pack_linear_f64, pack_points_f32, pack_points_f64, pack_table_bool, pack_table_f32,
-    pack_table_f64, pack_table_i64, pack_table_str, pack_trees,
+    Blob, TermsSpec, TreeNodeSpec, TreeSpec, TreesSpec, WeighSpec, pack_curve, pack_edges, pack_index_f64,
+    pack_index_i64, pack_index_str, pack_linear_f32, pack_linear_f64, pack_pattern, pack_points_f32, pack_points_f64,
+    pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str, pack_terms, pack_trees,
+    pack_weighing,
 };
-use flock_ir_spec::{ConstId, Data, Frame, Test, TreeEnsemble, TreeNode};
+use flock_ir_spec::terms::TokenPattern;
+use flock_ir_spec::{ConstId, Data, Features, Frame, Terms, Test, TreeEnsemble, TreeNode, Unit};
+use flock_text::{Flavour, Pattern};
 
 /// The position of a blob in the program's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +37,10 @@ pub(crate) enum Form {
     Curve(ConstId),
     /// Points to measure distances to.
     Points,
+    /// A pattern of RE2.
+    Pattern,
+    /// Terms of documents.
+    Terms,
     /// An ensemble for the kernel, over f64 features or f32 ones.
     Trees(bool),
     /// The leaf values of an ensemble in the type of its sums.
@@ -145,6 +152,28 @@ impl Constants {
         })
     }
 
+    /// The weights of some inputs, with the bias or with none; each is one of its own.
+    pub fn linear_part(
+        &mut self,
+        w: (ConstId, &Frame),
+        b: (ConstId, &Frame),
+        first: u32,
+        width: u32,
+        biased: bool,
+    ) -> Result<BlobId, String> {
+        let (first, width) = (first as usize, width as usize);
+        if width == w.1.rows {
+            return self.linear(w, b);
+        }
+        let (Some(x), Some(y)) = (w.1.as_f64(), b.1.as_f64()) else { return Err("weights that are no f64".into()) };
+        let weights: Vec<f64> = x.chunks(w.1.rows).flat_map(|c| &c[first..first + width]).copied().collect();
+        let bias = if biased { y.to_vec() } else { vec![0.0; y.len()] };
+        let table = pack_linear_f64(width, &weights, &bias).map_err(|e| e.to_string())?;
+        let blob = BlobId(u32::try_from(self.blobs.len()).map_err(|_| "too many constants".to_owned())?);
+        self.blobs.push(table);
+        Ok(blob)
+    }
+
     /// The points of a function: xs and ys.
     pub fn curve(&mut self, xs: (ConstId, &Frame), ys: (ConstId, &Frame)) -> Result<BlobId, String> {
         self.get(xs.0, Form::Curve(ys.0), || match (xs.1.as_f64(), ys.1.as_f64()) {
@@ -163,6 +192,45 @@ impl Constants {
             };
             packed.map_err(|e| e.to_string())
         })
+    }
+
+    /// A pattern of RE2.
+    pub fn pattern(&mut self, id: ConstId, t: &Frame) -> Result<BlobId, String> {
+        self.get(id, Form::Pattern, || {
+            let text = t.as_str().and_then(|p| p.first()).ok_or("no pattern")?;
+            Pattern::new(text, Flavour::Re2).map(|p| pack_pattern(&p)).map_err(|e| e.to_string())
+        })
+    }
+
+    /// Terms of documents.
+    pub fn terms(&mut self, id: ConstId, t: &Terms) -> Result<BlobId, String> {
+        self.get(id, Form::Terms, || {
+            let tokens = if t.unit == Unit::Word { t.tokens()? } else { TokenPattern::Runs(1) };
+            let stop: Vec<&str> = t.stop.iter().map(|s| &**s).collect();
+            let (vocabulary, hashed): (Vec<&str>, _) = match &t.features {
+                Features::Vocabulary(terms) => (terms.iter().map(|s| &**s).collect(), None),
+                Features::Hashed { columns, signed } => (Vec::new(), Some((*columns, *signed))),
+            };
+            Ok(pack_terms(&TermsSpec {
+                unit: t.unit,
+                first: t.first,
+                last: t.last,
+                tokens: match &tokens {
+                    TokenPattern::Runs(least) => Err(*least),
+                    TokenPattern::Pattern(pattern) => Ok(pattern),
+                },
+                stop: &stop,
+                binary: t.binary,
+                features: hashed.map_or(Ok(&vocabulary), Err),
+            }))
+        })
+    }
+
+    /// What is done to counts; each is one of its own.
+    pub fn weighing(&mut self, steps: &[WeighSpec<'_>]) -> Result<BlobId, String> {
+        let blob = BlobId(u32::try_from(self.blobs.len()).map_err(|_| "too many constants".to_owned())?);
+        self.blobs.push(pack_weighing(steps));
+        Ok(blob)
     }
 
     /// An ensemble for the kernel, with the bytes of work per row that it needs.

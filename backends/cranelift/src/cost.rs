@@ -78,6 +78,9 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
                 Some(Constant::Trees(t)) => ensemble(t, op == Op::Trees),
                 _ => 0.0,
             },
+            // A document of some hundred characters.
+            Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches => 100.0 * width(id),
+            Op::TermCounts => 2000.0 + 0.2 * width(id),
             Op::Column | Op::Opaque | Op::Call => f64::INFINITY,
             Op::Add
             | Op::Sub

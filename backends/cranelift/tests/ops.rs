@@ -6,7 +6,8 @@ mod support;
 
 use flock_cranelift::{Options, compile};
 use flock_ir_spec::{
-    Attr, DType, Data, Frame, FrameBuilder, FrameType, FunctionBuilder, NodeId, Op, Scalar, Verified, Word,
+    Attr, DType, Data, Features, Frame, FrameBuilder, FrameType, FunctionBuilder, NodeId, Op, Scalar, Terms, Unit,
+    Verified, Word,
 };
 use support::{Random, check, hard};
 
@@ -54,6 +55,7 @@ fn attributes(op: Op, first: Option<FrameType>) -> Vec<Attr> {
         Op::Bucketize => [Word::Left, Word::Right].map(Attr::Word).to_vec(),
         Op::Distances => [Word::L1, Word::L2, Word::SqEuclidean, Word::Chebyshev].map(Attr::Word).to_vec(),
         Op::Bitwise => [Word::And, Word::Or, Word::Xor, Word::Left, Word::Right].map(Attr::Word).to_vec(),
+        Op::WithoutAccents => [Word::Unicode, Word::Ascii].map(Attr::Word).to_vec(),
         Op::Slice | Op::Order => (0..3).flat_map(|start| (1..3).map(move |len| Attr::Range { start, len })).collect(),
         _ => vec![Attr::None],
     }
@@ -103,8 +105,32 @@ fn tables(op: Op, t: FrameType, random: &mut Random) -> Option<Vec<Vec<Frame>>> 
                 vec![w, Frame::from_fn(1, ty, |_, _| small(random))]
             })
             .to_vec(),
+        Op::Matches => ["", r"[a-z\d]*", r"(A|é).?"].map(|p| vec![Frame::row_str([p])]).to_vec(),
         _ => return None,
     })
+}
+
+/// Constants of terms: of words and of characters, by vocabulary and by hash.
+fn terms() -> Vec<Terms> {
+    let words = ["a", "é", "a b", "1", "A", "x"].map(Into::into);
+    let vocabulary = Features::Vocabulary(words.into());
+    let hashed = |signed| Features::Hashed { columns: 5, signed };
+    let of = |unit, pattern: &str, stop: &[&str], binary, features| Terms {
+        unit,
+        first: 1,
+        last: 3,
+        pattern: pattern.into(),
+        stop: stop.iter().map(|s| (*s).into()).collect(),
+        binary,
+        features,
+    };
+    vec![
+        of(Unit::Word, r"\w+", &["b"], false, vocabulary.clone()),
+        of(Unit::Word, r"[^\W\d_]+(?!x)|\d", &[], true, vocabulary.clone()),
+        of(Unit::Word, r"(?u)\b\w\w+\b", &[], false, hashed(true)),
+        of(Unit::Char, "", &[], false, vocabulary),
+        of(Unit::CharWb, "", &[], true, hashed(false)),
+    ]
 }
 
 /// One function with an output for each application that the record accepts. Trees have tests of their own.
@@ -124,6 +150,10 @@ fn every_application(op: Op) -> Option<Verified> {
     for t in types() {
         for constant in [false, true] {
             let first = operand(&mut f, t, constant, &mut random);
+            for terms in terms().into_iter().filter(|_| op == Op::TermCounts) {
+                let terms = f.constant(terms);
+                emit(&mut f, Attr::None, &[first, terms]);
+            }
             for attr in attributes(op, Some(t)) {
                 match tables(op, t, &mut random) {
                     Some(choices) => choices.into_iter().for_each(|tables| {

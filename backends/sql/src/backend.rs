@@ -7,6 +7,11 @@ use crate::dialect::Dialect;
 use crate::encodings::nested_case;
 use crate::select::{SelectOptions, emit_function};
 
+pub(crate) const TERMS: &str =
+    "no database splits text into tokens as Python's `re` does, whose classes are those of its Unicode";
+pub(crate) const CHARACTERS: &str = "a database has its own tables of characters, which differ from Python's";
+pub(crate) const PATTERNS: &str = "a database has its own syntax of patterns, which differs from RE2's";
+
 /// SQL of one dialect; the artefact is a SELECT over a table `input`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql(&'static Dialect);
@@ -33,6 +38,9 @@ impl Backend for Sql {
         match op {
             Op::Leaves => Support::No("the leaves that a row reaches are not emitted as SQL"),
             Op::CityHash => Support::No(NO_HASH),
+            Op::TermCounts => Support::No(TERMS),
+            Op::Lower | Op::Upper | Op::WithoutAccents => Support::No(CHARACTERS),
+            Op::Matches => Support::No(PATTERNS),
             Op::Composite(_) => Support::Expanded,
             _ => Support::Native,
         }
@@ -49,6 +57,7 @@ impl Backend for Sql {
             (Op::Trees | Op::Leaves, Some(Constant::Trees(t))) => nested_case::nanoseconds(t, self.0),
             // Half of the keys are compared before the value is found.
             (Op::IndexOf, Some(Constant::Table(t))) => self.0.when_ns * t.len() as f64 / 2.0,
+            (Op::TermCounts | Op::Lower | Op::Upper | Op::WithoutAccents | Op::Matches, _) => f64::INFINITY,
             (Op::Linear, Some(Constant::Table(t))) => t.len() as f64,
             (Op::Input | Op::Const | Op::Column | Op::OneHot | Op::Concat | Op::Slice | Op::Take, _) => 0.0,
             _ => node.ty.frame().map_or(0.0, |t| f64::from(t.width)),

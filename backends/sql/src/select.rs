@@ -1,8 +1,9 @@
 //! A function as one SELECT.
 
-use flock_api::Unsupported;
-use flock_ir_spec::{Function, NodeId, Verified};
+use flock_api::{Backend, Unsupported};
+use flock_ir_spec::{Function, NodeId, Op, Verified};
 
+use crate::backend::Sql;
 use crate::dialect::{Dialect, Identifiers, Star};
 use crate::expr::{Arena, Id, X};
 use crate::literal;
@@ -40,6 +41,10 @@ pub fn emit_function(module: &Verified, function: &str, options: &SelectOptions)
     let faults = faults_of_names(found, options);
     if !faults.is_empty() {
         return Err(faults);
+    }
+    // A frame of a million columns is no million expressions.
+    if found.graph.nodes().iter().any(|n| n.op == Op::TermCounts) {
+        return Err(Sql::new(options.dialect).unsupported(found));
     }
     let mut lower = Lower::new(options.dialect, module, None);
     let mut block = block(&mut lower, options);

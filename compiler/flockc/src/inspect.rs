@@ -29,7 +29,7 @@ pub fn json(pipeline: &Pipeline) -> Value {
                 "hash": id.to_string(), "trees": t.trees.len(), "splits": t.nodes.len(), "leaves": t.leaves.len(),
                 "depth": t.depths().into_iter().max().unwrap_or(0), "features": t.features, "outputs": t.outputs,
             })),
-            Constant::Table(_) => None,
+            Constant::Table(_) | Constant::Terms(_) => None,
         })
         .collect();
     json!({

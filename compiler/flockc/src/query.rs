@@ -260,6 +260,7 @@ fn nodes(module: &Module, f: &Function) -> usize {
             Some(c) => match &**c {
                 Constant::Trees(t) => t.nodes.len(),
                 Constant::Table(t) => t.len(),
+                Constant::Terms(t) => t.columns() as usize,
             },
             None => 0,
         },

@@ -32,6 +32,7 @@ mod prediction;
 pub mod read;
 mod refused;
 mod selection;
+mod stop_words;
 mod support_vectors;
 mod survey;
 mod trees;

@@ -171,6 +171,9 @@ fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
     let class = view.class().filter(|_| view.get("n_features_in_").is_none())?;
     match public_name(&class).as_str() {
         "sklearn.isotonic.IsotonicRegression"
+        | "sklearn.feature_extraction.text.CountVectorizer"
+        | "sklearn.feature_extraction.text.HashingVectorizer"
+        | "sklearn.feature_extraction.text.TfidfVectorizer"
         | "sklearn.preprocessing.LabelBinarizer"
         | "sklearn.preprocessing.LabelEncoder" => Some(Some(1)),
         "sklearn.dummy.DummyClassifier" | "sklearn.dummy.DummyRegressor" => Some(None),
@@ -179,7 +182,7 @@ fn columns_unsaid(view: &View<'_>) -> Option<Option<usize>> {
 }
 
 /// More columns than a table has in any database.
-const MAX_INPUTS: usize = 100_000;
+pub(crate) const MAX_INPUTS: usize = 100_000;
 
 /// The estimator that saw the input: a pipeline asks its first step, a union its first transformer, an estimator around
 /// others the first of them.

@@ -3,7 +3,7 @@
 use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
 
 use crate::labels::Labels;
-use crate::lift::{Lift, Lifted};
+use crate::lift::{Lift, Lifted, MAX_INPUTS};
 use crate::read::view::View;
 
 /// A prediction.
@@ -146,6 +146,9 @@ impl Lift {
             Lifted::Columns(columns) => {
                 if columns.is_unknown() {
                     return Ok(());
+                }
+                if columns.width() > MAX_INPUTS {
+                    return Err(root.unsupported(format!("an output of {} columns", columns.width())));
                 }
                 self.settle(&columns)?;
                 let nodes = self.outputs_of(&columns, root)?;

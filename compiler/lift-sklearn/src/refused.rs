@@ -9,8 +9,6 @@ const BATCH: &str = "its transform iterates until the whole batch has settled: w
 const SPARSE_CODE: &str = "its transform searches a sparse code for each row by iteration until that settles";
 const DICTS: &str = "its rows are dicts, and a table binds columns by name";
 
-const WORDS: &str = "the language has no operator that splits text into words";
-
 static REFUSED: &[(&str, &str)] = &[
     ("sklearn.cluster.SpectralClustering", "it has no prediction for new rows"),
     ("sklearn.decomposition.DictionaryLearning", SPARSE_CODE),
@@ -25,9 +23,6 @@ static REFUSED: &[(&str, &str)] = &[
     ("sklearn.feature_extraction.DictVectorizer", DICTS),
     ("sklearn.feature_extraction.FeatureHasher", DICTS),
     ("sklearn.feature_extraction.image.PatchExtractor", "its rows are images"),
-    ("sklearn.feature_extraction.text.CountVectorizer", WORDS),
-    ("sklearn.feature_extraction.text.HashingVectorizer", WORDS),
-    ("sklearn.feature_extraction.text.TfidfVectorizer", WORDS),
     ("sklearn.kernel_approximation.PolynomialCountSketch", "its sketches are multiplied by a Fourier transform"),
     (
         "sklearn.preprocessing.MultiLabelBinarizer",

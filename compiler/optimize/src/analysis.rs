@@ -85,7 +85,7 @@ pub fn constant<'g>(g: &'g Egraph<'_>, class: Id) -> Option<&'g Constant> {
 pub fn table<'g>(g: &'g Egraph<'_>, class: Id) -> Option<&'g Frame> {
     match constant(g, class)? {
         Constant::Table(t) => Some(t),
-        Constant::Trees(_) => None,
+        Constant::Trees(_) | Constant::Terms(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Attr;
 use crate::frame::{Data, Frame, Scalar};
+use crate::terms::Terms;
 use crate::trees::TreeEnsemble;
 use crate::types::{DType, FrameType};
 
@@ -15,6 +16,8 @@ pub enum Arg<'a> {
     Frame(&'a Frame),
     /// A tree ensemble.
     Trees(&'a TreeEnsemble),
+    /// Terms of documents.
+    Terms(&'a Terms),
 }
 
 /// One application of an operator, for the reference evaluation.
@@ -58,11 +61,11 @@ fn column<'f, T>(frame: &Frame, values: &'f [T], k: usize) -> &'f [T] {
 }
 
 impl<'a> Apply<'a> {
-    /// Operand `i` as a frame. Panics where it is an ensemble, which the verifier excludes.
+    /// Operand `i` as a frame. Panics where it is none, which the verifier excludes.
     pub fn frame(&self, i: usize) -> &'a Frame {
         match self.args[i] {
             Arg::Frame(f) => f,
-            Arg::Trees(_) => panic!("operand {i} is an ensemble"),
+            Arg::Trees(_) | Arg::Terms(_) => panic!("operand {i} is no frame"),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod math;
 pub mod nearest;
 pub mod row;
 pub mod shape;
+pub mod text;
 pub mod tree;
 
 pub use apply::{Apply, Arg};
@@ -100,11 +101,15 @@ pub enum Word {
     Or,
     /// `bitwise`: 1 where they differ.
     Xor,
+    /// `without_accents`: nothing but ASCII.
+    Ascii,
+    /// `without_accents`: nothing that combines.
+    Unicode,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Word; 10] = [
+    pub const ALL: [Word; 12] = [
         Word::L1,
         Word::L2,
         Word::Max,
@@ -115,6 +120,8 @@ impl Word {
         Word::And,
         Word::Or,
         Word::Xor,
+        Word::Ascii,
+        Word::Unicode,
     ];
 
     /// As written in the text form.
@@ -130,6 +137,8 @@ impl Word {
             Word::And => "and",
             Word::Or => "or",
             Word::Xor => "xor",
+            Word::Ascii => "ascii",
+            Word::Unicode => "unicode",
         }
     }
 }
@@ -334,6 +343,8 @@ core! {
     Distances = nearest::DISTANCES; Order = nearest::ORDER; Gather = nearest::GATHER;
     CityHash = hash::CITY_HASH;
     Trees = tree::TREES; Leaves = tree::LEAVES;
+    Lower = text::LOWER; Upper = text::UPPER; WithoutAccents = text::WITHOUT_ACCENTS; Append = text::APPEND;
+    Matches = text::MATCHES; TermCounts = text::TERM_COUNTS;
 }
 
 impl Op {

@@ -35,9 +35,12 @@ struct Names {
 
 impl<'t> Lower<'t> {
     pub fn constant(&mut self, p: &mut Parser<'t>, label: &'t str, pos: Pos, constant: Constant) {
-        if let Constant::Trees(t) = &constant
-            && let Err(why) = t.check()
-        {
+        let sound = match &constant {
+            Constant::Table(_) => Ok(()),
+            Constant::Trees(t) => t.check(),
+            Constant::Terms(t) => t.check(),
+        };
+        if let Err(why) = sound {
             p.fault("flock::text::value", pos, why);
         }
         let id = self.module.constants.insert(constant);

@@ -212,7 +212,8 @@ impl<'t> Parser<'t> {
         let constant = match self.tok {
             Tok::Word("table") => self.table()?.into(),
             Tok::Word("trees") => self.trees()?.into(),
-            _ => return self.expected("`table` or `trees`"),
+            Tok::Word("terms") => self.terms()?.into(),
+            _ => return self.expected("`table`, `trees` or `terms`"),
         };
         lower.constant(self, label, pos, constant);
         self.line_end()
@@ -425,6 +426,7 @@ impl<'t> Parser<'t> {
 
 mod ensemble;
 mod relations;
+mod terms;
 mod values;
 
 /// The index behind a letter, without leading zeros.

@@ -1,10 +1,14 @@
 //! Constants as text: literals, tables, ensembles; values that print shortest and parse back to the same bits.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use flock_text::Unit;
 
 use super::lexer::quote;
 use crate::constant::Constant;
 use crate::frame::{Data, Frame};
+use crate::terms::{Features, Terms};
 use crate::trees::{Child, TreeEnsemble};
 use crate::types::DType;
 
@@ -33,6 +37,7 @@ pub(super) fn constant(constant: &Constant, out: &mut String) -> fmt::Result {
     match constant {
         Constant::Table(t) => table(t, out),
         Constant::Trees(t) => trees(&t.clone().canonical(), out),
+        Constant::Terms(t) => terms(&t.clone().canonical(), out),
     }
 }
 
@@ -150,6 +155,37 @@ fn trees(t: &TreeEnsemble, out: &mut String) -> fmt::Result {
         out.push('\n');
     }
     out.push_str("}\n");
+    Ok(())
+}
+
+/// `terms word 1..3 pattern "\\w+" stop ["a"] binary of ["b", "c"]`
+fn terms(t: &Terms, out: &mut String) -> fmt::Result {
+    let list = |texts: &[Arc<str>], out: &mut String| -> fmt::Result {
+        out.push('[');
+        row(&Frame::row_str(texts.iter().cloned()), 0, ", ", out)?;
+        out.push(']');
+        Ok(())
+    };
+    write!(out, "terms {} {}..{}", t.unit.name(), t.first, u64::from(t.last) + 1)?;
+    if t.unit == Unit::Word {
+        out.push_str(" pattern ");
+        quote(&t.pattern, out);
+    }
+    if !t.stop.is_empty() {
+        out.push_str(" stop ");
+        list(&t.stop, out)?;
+    }
+    out.push_str(if t.binary { " binary" } else { "" });
+    match &t.features {
+        Features::Vocabulary(terms) => {
+            out.push_str(" of ");
+            list(terms, out)?;
+        }
+        Features::Hashed { columns, signed } => {
+            write!(out, " hashed {columns}{}", if *signed { " signed" } else { "" })?;
+        }
+    }
+    out.push('\n');
     Ok(())
 }
 

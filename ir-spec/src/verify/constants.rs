@@ -11,6 +11,7 @@ pub(super) fn check(module: &Module, faults: &mut Found) {
         let sound = match constant.as_ref() {
             Constant::Table(t) => table(t),
             Constant::Trees(t) => t.check(),
+            Constant::Terms(t) => t.check(),
         };
         let place = || format!("#{id}");
         match sound {

@@ -1,5 +1,7 @@
 //! Nodes of a graph: each against its record, its owner and the tables that it trusts.
 
+use flock_text::{Flavour, Pattern};
+
 use super::{Context, Found, Owner, check_template};
 use crate::frame::Frame;
 use crate::graph::{Graph, Node, NodeId};
@@ -124,6 +126,10 @@ fn trusted_table(context: &Context<'_>, graph: &Graph, node: &Node) -> Result<()
             }
         }
         (Op::Bucketize, Some(t)) if !ascends(t) => Err("edges that do not ascend".into()),
+        (Op::Matches, Some(t)) => match t.as_str().and_then(|p| p.first()) {
+            Some(pattern) => Pattern::new(pattern, Flavour::Re2).map(drop).map_err(|e| format!("a pattern with {e}")),
+            None => Err("no pattern".into()),
+        },
         (Op::Interpolate, Some(t)) if !ascends(t) => Err("xs that do not ascend".into()),
         _ => Ok(()),
     }

@@ -49,6 +49,13 @@ impl Blob {
         unsafe { self.as_mut_ptr().cast::<T>().write(header) }
     }
 
+    /// Overwrites what was reserved at an offset.
+    pub(crate) fn overwrite<T: Plain>(&mut self, at: usize, value: T) {
+        assert!(at + size_of::<T>() <= self.len && at.is_multiple_of(align_of::<T>()), "the place was reserved");
+        // SAFETY: as in `section`; the place is inside and aligned.
+        unsafe { self.as_mut_ptr().add(at).cast::<T>().write(value) }
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: `lines` holds at least `len` initialised bytes.

@@ -1,4 +1,4 @@
-//! The runtime behind compiled code: batches, kernels, dictionaries. Knows no IR and depends on nothing.
+//! The runtime behind compiled code: batches, kernels, dictionaries. Knows no IR; of ours it depends on the crate for text alone.
 //!
 //! # The boundary
 //!
@@ -40,9 +40,11 @@ pub use blob::{ALIGN, Blob, Plain};
 pub use column::{Code, Column, Number};
 pub use error::CoreError;
 pub use kernels::category::{pack_edges, pack_index_f64, pack_index_i64, pack_index_str};
+pub use kernels::documents::{TermsSpec, WeighSpec, pack_terms, pack_weighing};
 pub use kernels::linear::{pack_linear_f32, pack_linear_f64};
 pub use kernels::nearest::{order_work, pack_curve, pack_points_f32, pack_points_f64};
 pub use kernels::tables::{pack_table_bool, pack_table_f32, pack_table_f64, pack_table_i64, pack_table_str};
+pub use kernels::text::pack_pattern;
 pub use kernels::trees::{PackedTrees, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 pub use kernels::{Abi, Kernel, PackError, kernel, kernels};
 pub use program::{Field, Memo, OutputColumn, Program, ProgramParts, Scratch, Values};

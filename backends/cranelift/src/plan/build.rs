@@ -166,6 +166,14 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The terms that a node holds.
+    pub fn terms(&self, id: NodeId) -> Result<(flock_ir_spec::ConstId, &'a flock_ir_spec::Terms), String> {
+        match (&self.graph().node(id).attr, self.graph().constant(&self.flat.pool, id)) {
+            (Attr::Const(c), Some(Constant::Terms(t))) => Ok((*c, t)),
+            _ => Err("an operand is no terms of the module".into()),
+        }
+    }
+
     pub fn is_leaf(&self, id: NodeId) -> bool {
         self.works[id.index()] == Work::Leaf
     }

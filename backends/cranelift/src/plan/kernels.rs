@@ -4,6 +4,7 @@ use flock_core::{Memo, order_work};
 use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
 
 use super::build::{Builder, size, suffix};
+use super::documents::Part;
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -17,7 +18,8 @@ impl Builder<'_> {
         let not_leaves = || args.iter().copied().filter(|a| !self.is_leaf(*a)).collect();
         match self.graph().node(id).op {
             Op::Input | Op::Const | Op::Null => Vec::new(),
-            Op::Concat | Op::Pow | Op::Rem | Op::Gather => not_leaves(),
+            Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
+            Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
             Op::IndexOf | Op::InSet if self.text_column(args[0]).is_some() => Vec::new(),
@@ -84,6 +86,13 @@ impl Builder<'_> {
             Op::Gather => self.gather(id),
             Op::Trees => self.trees(id),
             Op::Leaves => self.leaves(id),
+            Op::Lower => self.text_change(id, 0),
+            Op::Upper => self.text_change(id, 1),
+            Op::WithoutAccents if node.attr == Attr::Word(Word::Ascii) => self.text_change(id, 3),
+            Op::WithoutAccents => self.text_change(id, 2),
+            Op::Append => self.append(id),
+            Op::Matches => self.matches(id),
+            Op::TermCounts => self.term_counts(id),
             Op::Const | Op::Null | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => {
                 Err("it has no steps".into())
             }
@@ -167,7 +176,7 @@ impl Builder<'_> {
     }
 
     /// The validity of what needs both operands.
-    fn both(&mut self, id: NodeId) -> Result<Option<Valid>, String> {
+    pub(super) fn both(&mut self, id: NodeId) -> Result<Option<Valid>, String> {
         let node = self.graph().node(id);
         let width = self.ty(id).width;
         let mut valids = Vec::new();
@@ -241,7 +250,7 @@ impl Builder<'_> {
         Ok(Place { data, valid })
     }
 
-    fn text_operand(&mut self, id: NodeId) -> Result<(Arg, Arg), String> {
+    pub(super) fn text_operand(&mut self, id: NodeId) -> Result<(Arg, Arg), String> {
         let width = self.ty(id).width;
         let Ok((constant, table)) = self.table(id) else { return self.stepping(id) };
         let (spans, bytes) = (self.constants.row(constant, table)?, self.constants.bytes(constant, table)?);
@@ -446,6 +455,9 @@ impl Builder<'_> {
 
     fn linear(&mut self, id: NodeId) -> Result<Place, String> {
         let args = &self.graph().node(id).args;
+        if let Some(parts) = self.parts(id) {
+            return self.linear_of_parts(id, &parts);
+        }
         let (w, b) = (self.table(args[1])?, self.table(args[2])?);
         let table = self.constants.linear(w, b)?;
         let (t, data) = (self.ty(id), self.target(id));
@@ -597,7 +609,7 @@ impl Builder<'_> {
     }
 }
 
-fn word(n: u32) -> Arg {
+pub(super) fn word(n: u32) -> Arg {
     Arg::Word(i64::from(n))
 }
 

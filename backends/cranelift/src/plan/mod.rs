@@ -9,6 +9,7 @@
 //! ```
 
 mod build;
+mod documents;
 mod fuse;
 mod kernels;
 mod layout;

@@ -44,7 +44,7 @@ use flock_ir_spec::{
     Attr, ColumnId, Constant, DType, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Scalar,
 };
 
-use crate::backend::NO_HASH;
+use crate::backend::{CHARACTERS, NO_HASH, PATTERNS, TERMS};
 use crate::carried;
 use crate::dialect::{Dialect, Nan};
 use crate::expr::{Arena, Cast, Id, Lit, X};
@@ -243,6 +243,9 @@ impl<'m> Lower<'m> {
             (Op::Lookup, _) => self.lookup(graph, node, args),
             (Op::OneHot, _) => self.one_hot(node, args),
             (Op::Trees | Op::Leaves, _) => self.trees(graph, node, args),
+            (Op::TermCounts, _) => self.refused(node, TERMS),
+            (Op::Lower | Op::Upper | Op::WithoutAccents, _) => self.refused(node, CHARACTERS),
+            (Op::Matches, _) => self.refused(node, PATTERNS),
             (Op::Interpolate, _) => self.interpolate(graph, node, args),
             (Op::Distances, _) => self.distances(graph, node, args),
             (Op::Order, _) => self.order(node, args),

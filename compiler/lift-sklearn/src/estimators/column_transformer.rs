@@ -7,6 +7,7 @@
 
 use flock_ir_spec::{Diagnostic, Op};
 
+use super::text_vectorizers::reads_documents;
 use crate::columns::{Columns, Facts};
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::read::view::{Plain, View};
@@ -42,7 +43,7 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
     let transformers = view.attr("transformers_")?;
     let mut parts = Vec::new();
     for item in transformers.items()? {
-        let [name, transformer, _] = item.tuple::<3>()?;
+        let [name, transformer, chosen] = item.tuple::<3>()?;
         let name = name.text()?;
         let place = transformer.at(view.join(&format!("transformers.{name}")));
         if place.str() == Some("drop") {
@@ -54,6 +55,10 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagno
         }
         if let Some(p) = positions.iter().find(|p| **p >= input.width()) {
             return Err(indices.unsupported(format!("`{name}` takes column {p} of {}", input.width())));
+        }
+        if reads_documents(&place) && chosen.plain().is_err() {
+            let what = "a list of columns; the library would read their names as documents, and wants the one by itself";
+            return Err(place.unsupported(what));
         }
         let columns = cx.select(&input, &positions)?;
         parts.push((name, place, columns));

@@ -115,6 +115,7 @@ estimators! {
     support_vector_machines [family]
     supporting_selectors [family]
     target_encoder
+    text_vectorizers [family]
     tfidf_transformer
     threshold_classifiers [family]
     training_rows_alone [family]

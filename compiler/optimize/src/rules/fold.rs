@@ -30,6 +30,7 @@ fn evaluate(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
         .map(|c| match constant(g, *c)? {
             Constant::Table(t) => Some(Arg::Frame(t)),
             Constant::Trees(t) => Some(Arg::Trees(t)),
+            Constant::Terms(t) => Some(Arg::Terms(t)),
         })
         .collect();
     let args = args?;

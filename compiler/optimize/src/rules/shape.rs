@@ -1,7 +1,7 @@
 //! Columns put together, cut and permuted: the choice of columns moves towards the leaves.
 
 use egg::Id;
-use flock_ir_spec::{Attr, Constant, Frame, FrameType, Op};
+use flock_ir_spec::{Attr, Constant, Features, Frame, FrameType, Op, Terms};
 
 use super::{elementwise, rules};
 use crate::analysis::{add, add_constant, add_like, constant, inherit_step, table};
@@ -27,6 +27,8 @@ rules! {
     Bits "columns-linear":      [Slice Take] => { columns_linear };
     /// Outputs of an ensemble are those of its trees for these outputs.
     Bits "columns-trees":       [Slice Take] => { columns_trees };
+    /// Columns of the counts of a vocabulary are counts of these terms.
+    Bits "columns-terms":       [Slice Take] => { columns_terms };
     /// Frames side by side within frames side by side are one row of frames.
     Bits "concat-flat":         [Concat]     => { concat_flat };
     /// Neighbouring columns of one frame, and neighbouring constants, are one operand; one operand alone is itself.
@@ -166,6 +168,22 @@ fn columns_linear(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
     let inner = g[x].nodes.iter().find_map(|n| n.is(Op::Linear))?.to_vec();
     let (w, b) = (constant_columns(g, inner[1], &wanted)?, constant_columns(g, inner[2], &wanted)?);
     add(g, Op::Linear, Attr::None, &[inner[0], w, b])
+}
+
+fn columns_terms(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {
+    let (x, wanted) = chosen(g, node)?;
+    let inner = g[x].nodes.iter().find_map(|n| n.is(Op::TermCounts))?.to_vec();
+    let Some(Constant::Terms(terms)) = constant(g, inner[1]) else { return None };
+    let Features::Vocabulary(all) = &terms.features else { return None };
+    let mut once = wanted.clone();
+    once.sort_unstable();
+    if once.windows(2).any(|w| w[0] == w[1]) {
+        return None;
+    }
+    let features = Features::Vocabulary(wanted.iter().map(|c| all[*c as usize].clone()).collect());
+    let narrow = Terms { features, ..terms.clone() };
+    let narrow = add_constant(g, narrow);
+    add(g, Op::TermCounts, Attr::None, &[inner[0], narrow])
 }
 
 fn columns_trees(g: &mut Egraph<'_>, node: &Enode) -> Option<Id> {

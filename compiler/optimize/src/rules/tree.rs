@@ -26,7 +26,7 @@ rules! {
 fn operands<'g>(g: &'g Egraph<'_>, node: &Enode) -> Option<(Id, &'g flock_ir_spec::TreeEnsemble)> {
     match constant(g, node.children[1])? {
         Constant::Trees(t) => Some((node.children[0], t)),
-        Constant::Table(_) => None,
+        Constant::Table(_) | Constant::Terms(_) => None,
     }
 }
 

@@ -104,7 +104,7 @@ pub fn pack_index_i64(categories: &[i64]) -> Blob {
 /// # Safety
 /// `table` was written by [`pack_index_str`].
 #[inline]
-unsafe fn find_text(table: *const u8, s: &[u8]) -> i64 {
+pub(crate) unsafe fn find_text(table: *const u8, s: &[u8]) -> i64 {
     // SAFETY: the table's slots and spans lie inside of it; a table is never full, so the search ends.
     unsafe {
         let h = &*table.cast::<Header>();

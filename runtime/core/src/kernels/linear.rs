@@ -47,12 +47,26 @@ pub fn pack_linear_f32(inputs: usize, weights: &[f32], bias: &[f32]) -> Result<B
     pack(inputs, weights, bias)
 }
 
+/// Inputs, outputs, weights and bias of a packed map.
+/// # Safety
+/// `table` was written by [`pack_linear_f64`] or, for f32, by [`pack_linear_f32`].
+pub(crate) unsafe fn weights<T>(table: *const u8) -> (usize, usize, *const T, *const T) {
+    // SAFETY: the sections lie inside of the table.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        (h.inputs as usize, h.outputs as usize, section(table, h.weights), section(table, h.bias))
+    }
+}
+
 /// Rows that are summed together: their sums stay in registers.
 const TILE: usize = 32;
 
 /// The products from left to right, summed from 0, then the bias: the order in which the reference rounds.
 macro_rules! linear {
-    ($table:ident, $x:ident, $stride:ident, $rows:ident, $out:ident, $t:ty) => {{
+    ($table:ident, $x:ident, $stride:ident, $rows:ident, $out:ident, $t:ty) => {
+        linear!($table, $x, $stride, $rows, (std::ptr::null::<$t>()), $out, $t)
+    };
+    ($table:ident, $x:ident, $stride:ident, $rows:ident, $start:tt, $out:ident, $t:ty) => {{
         let h = &*$table.cast::<Header>();
         let (weights, bias) = (section::<$t>($table, h.weights), section::<$t>($table, h.bias));
         let inputs = h.inputs as usize;
@@ -61,6 +75,9 @@ macro_rules! linear {
             for j in 0..h.outputs as usize {
                 let w = weights.add(j * inputs);
                 let mut sums = [0.0; TILE];
+                if !$start.is_null() {
+                    (0..n).for_each(|i| sums[i] = *$start.add(j * $stride + first + i));
+                }
                 if n == TILE {
                     for k in 0..inputs {
                         let (x, w) = ($x.add(k * $stride + first), *w.add(k));
@@ -83,6 +100,10 @@ export! {
     /// x of the table's inputs to out of its outputs, both f64.
     fn flock_linear_f64(table: *const u8, x: *const f64, stride: usize, rows: usize, out: *mut f64) {
         linear!(table, x, stride, rows, out, f64)
+    }
+    /// The same onto `start`, a frame of the outputs, which may be `out`.
+    fn flock_linear_onto_f64(table: *const u8, x: *const f64, stride: usize, rows: usize, start: *const f64, out: *mut f64) {
+        linear!(table, x, stride, rows, start, out, f64)
     }
     /// The same in f32 throughout.
     fn flock_linear_f32(table: *const u8, x: *const f32, stride: usize, rows: usize, out: *mut f32) {

@@ -13,6 +13,7 @@
 
 pub mod category;
 pub mod columns;
+pub mod documents;
 pub mod linear;
 pub mod math;
 pub mod nearest;
@@ -142,6 +143,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         category::TABLE,
         trees::TABLE,
         text::TABLE,
+        documents::TABLE,
     ]
     .into_iter()
     .flatten()

@@ -5,6 +5,7 @@
 //! What a lifter does not know by name stops the lift with its place: `graph.node[12] "scaler" (Scaler)`.
 
 mod attributes;
+mod body;
 mod broadcast;
 mod columns;
 mod describe;
@@ -12,11 +13,13 @@ mod elem;
 mod extents;
 mod external;
 mod fold;
+mod functions;
 mod groups;
 mod inputs;
 mod labels;
 mod lift;
 mod literal;
+mod made;
 mod node;
 mod numbers;
 pub mod ops;

@@ -4,8 +4,9 @@
 
 FOLDER (`target/conformance/onnx`) gets a folder per case: `model.onnx`; `input_<i>.pb`, each input as a TensorProto; and
 `values.txt`, a line for each input and output: `input` or `output`, name, element type, extents, elements, separated
-by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. What is
-no tensor (a sequence, an optional, a map) has the element type `other` and nothing behind it. Random inputs have a seed.
+by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. A sequence
+has the extent `sequence` and the elements of all of its tensors, which are in `input_<i>_<j>.pb`; what is absent has the
+element type `absent` and nothing behind it. Random inputs have a seed.
 """
 
 import shutil
@@ -25,16 +26,13 @@ def element_type(info):
 
 
 def as_tensor(value, info):
-    """The value as a TensorProto, or None for what is no tensor."""
-    kind = element_type(info)
-    if kind is None or isinstance(value, (list, dict)) or value is None:
-        return None
+    """The value as a TensorProto."""
     if isinstance(value, TensorProto):
         return value
     array = np.asarray(value)
-    if kind == TensorProto.STRING:
+    if element_type(info) == TensorProto.STRING or array.dtype.kind in "OUS":
         texts = [t if isinstance(t, bytes) else str(t).encode() for t in array.flatten()]
-        return TensorProto(data_type=kind, dims=array.shape, string_data=texts)
+        return TensorProto(data_type=TensorProto.STRING, dims=array.shape, string_data=texts)
     return numpy_helper.from_array(array)
 
 
@@ -50,12 +48,14 @@ def elements(tensor):
 
 
 def line(side, info, value):
-    tensor = as_tensor(value, info)
-    if tensor is None:
-        return f"{side}\t{info.name}\tother\t\t\n"
-    name = TensorProto.DataType.Name(tensor.data_type).lower()
-    dims = " ".join(map(str, tensor.dims))
-    return f"{side}\t{info.name}\t{name}\t{dims}\t{' '.join(elements(tensor))}\n"
+    if value is None:
+        return f"{side}\t{info.name}\tabsent\t\t\n"
+    sequence = isinstance(value, list)
+    tensors = [as_tensor(v, info) for v in value] if sequence else [as_tensor(value, info)]
+    name = TensorProto.DataType.Name(tensors[0].data_type).lower() if tensors else "float"
+    dims = "sequence" if sequence else " ".join(map(str, tensors[0].dims))
+    found = [e for tensor in tensors for e in elements(tensor)]
+    return f"{side}\t{info.name}\t{name}\t{dims}\t{' '.join(found)}\n"
 
 
 def write(case, folder):
@@ -64,10 +64,12 @@ def write(case, folder):
     inputs, outputs = case.data_sets[0]
     (folder / "model.onnx").write_bytes(case.model.SerializeToString(deterministic=True))
     for i, (info, value) in enumerate(zip(graph.input, inputs)):
-        tensor = as_tensor(value, info)
-        if tensor is not None:
-            tensor.name = info.name
-            (folder / f"input_{i}.pb").write_bytes(tensor.SerializeToString(deterministic=True))
+        parts = value if isinstance(value, list) else [] if value is None else [value]
+        for j, part in enumerate(parts):
+            tensor = as_tensor(part, info)
+            tensor.name = f"{info.name}_{j}" if isinstance(value, list) else info.name
+            file = f"input_{i}_{j}.pb" if isinstance(value, list) else f"input_{i}.pb"
+            (folder / file).write_bytes(tensor.SerializeToString(deterministic=True))
     lines = [line("input", i, v) for i, v in zip(graph.input, inputs)]
     lines += [line("output", o, v) for o, v in zip(graph.output, outputs)]
     (folder / "values.txt").write_text("".join(lines))

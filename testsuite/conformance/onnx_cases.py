@@ -4,9 +4,9 @@
 
 FOLDER (`target/conformance/onnx`) gets a folder per case: `model.onnx`; `input_<i>.pb`, each input as a TensorProto; and
 `values.txt`, a line for each input and output: `input` or `output`, name, element type, extents, elements, separated
-by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. A sequence
-has the extent `sequence` and the elements of all of its tensors, which are in `input_<i>_<j>.pb`; what is absent has the
-element type `absent` and nothing behind it. Random inputs have a seed.
+by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. An input that
+is a sequence or absent has that word for an element type, and the tensors of a sequence are in `input_<i>_<j>.pb`; an
+output that is a sequence has a line for each tensor, and none where it is absent. Random inputs have a seed.
 """
 
 import shutil
@@ -48,14 +48,12 @@ def elements(tensor):
 
 
 def line(side, info, value):
-    if value is None:
-        return f"{side}\t{info.name}\tabsent\t\t\n"
-    sequence = isinstance(value, list)
-    tensors = [as_tensor(v, info) for v in value] if sequence else [as_tensor(value, info)]
-    name = TensorProto.DataType.Name(tensors[0].data_type).lower() if tensors else "float"
-    dims = "sequence" if sequence else " ".join(map(str, tensors[0].dims))
-    found = [e for tensor in tensors for e in elements(tensor)]
-    return f"{side}\t{info.name}\t{name}\t{dims}\t{' '.join(found)}\n"
+    if value is None or isinstance(value, list):
+        return f"{side}\t{info.name}\t{'absent' if value is None else 'sequence'}\t\t\n"
+    tensor = as_tensor(value, info)
+    name = TensorProto.DataType.Name(tensor.data_type).lower()
+    dims = " ".join(map(str, tensor.dims))
+    return f"{side}\t{info.name}\t{name}\t{dims}\t{' '.join(elements(tensor))}\n"
 
 
 def write(case, folder):
@@ -71,7 +69,9 @@ def write(case, folder):
             file = f"input_{i}_{j}.pb" if isinstance(value, list) else f"input_{i}.pb"
             (folder / file).write_bytes(tensor.SerializeToString(deterministic=True))
     lines = [line("input", i, v) for i, v in zip(graph.input, inputs)]
-    lines += [line("output", o, v) for o, v in zip(graph.output, outputs)]
+    for info, value in zip(graph.output, outputs):
+        parts = value if isinstance(value, list) else [] if value is None else [value]
+        lines += [line("output", info, part) for part in parts]
     (folder / "values.txt").write_text("".join(lines))
 
 

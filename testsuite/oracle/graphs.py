@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
 import graph_parts as parts
 import oracle
 import tables
 from cases import Case
+from frames import to_table
 from graph_parts import ML
 from lock import Lock, digest
 from tables import Column
@@ -214,7 +216,13 @@ def answer(case: Case, lock: Lock, check: bool) -> dict[str, str]:
         save(graph, files[0])
         for path in files:
             lock.record(path, made)
-    return {"run:onnx": answers(files[0], graph, tables.parse(case.get("data")))}
+    sections = {}
+    if case.get("data:python") is not None:
+        scope = {"np": np, "pd": pd}
+        exec(compile(case.get("data:python"), str(case.path), "exec"), scope)
+        sections["data"] = tables.write(to_table(scope["rows"]))
+        case.put("data", sections["data"], after="data:python")
+    return sections | {"run:onnx": answers(files[0], graph, tables.parse(case.get("data")))}
 
 
 def main() -> int:

@@ -83,6 +83,7 @@ fn plain(lift: &mut Lift<'_>, graph: &GraphProto, values: &[Option<Value>]) -> C
                 columns.extend(each_column(lift, &map.numbers, names));
             }
             None if matches!(value, Some(Value::Absent)) => {}
+            None if matches!(value, Some(Value::Literal(l)) if l.len() == 0) && lift.reading == Reading::Calls => {}
             None if matches!(value, Some(Value::Sequence(_))) => {
                 let Some(Value::Sequence(parts)) = value else { continue };
                 columns.extend(listed(lift, name, parts));

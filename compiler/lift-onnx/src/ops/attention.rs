@@ -55,7 +55,8 @@ struct Heads {
 }
 
 impl Node<'_, '_> {
-    fn shape_of(&self, i: usize) -> Res<Shape> {
+    /// The shape of input i.
+    pub fn shape_of(&self, i: usize) -> Res<Shape> {
         match self.inputs.get(i) {
             Some(Some(Value::Tensor(t))) => Ok(t.shape.clone()),
             Some(Some(Value::Literal(l))) => Ok(l.shape()),

@@ -92,6 +92,9 @@ fn gather_computed(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor) -> Res<V
         return Err(node.unsupported(format!("indices {} {} into {}", index.elem.name(), index.shape, x.shape)));
     }
     let places = node.index_within(index.node, n, true)?;
+    if index.shape.width().is_some_and(|w| w / n.max(1) > 64) {
+        return gather_among_all(node, x, &Tensor { node: places, ..index.clone() }, axis);
+    }
     let (from, to) = (node.groups(&x.shape, &[axis as i64])?, node.groups(&index.shape, &[axis as i64])?);
     let mut sources = from.groups.into_iter();
     let index = Tensor { node: places, ..index.clone() };
@@ -101,6 +104,23 @@ fn gather_computed(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor) -> Res<V
         node.settled(chosen)
     })?;
     node.give(x.elem, index.shape, value)
+}
+
+/// The same by places among all elements of the row, where there are many groups of them.
+fn gather_among_all(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor, axis: usize) -> Res<Vec<Value>> {
+    let strides = x.shape.strides();
+    let mut offsets: Vec<Vec<i64>> = index.shape.offsets();
+    for (a, along) in offsets.iter_mut().enumerate() {
+        along.iter_mut().enumerate().for_each(|(i, o)| *o = if a == axis { 0 } else { i as i64 * strides[a] });
+    }
+    node.spend(u64::from(node.width(index.node)))?;
+    let starts = node.constant(flock_ir_spec::Frame::row_i64(crate::shape::sums(&offsets)))?;
+    let stride = node.int(strides[axis])?;
+    let steps = node.op(Op::Mul, &[index.node, stride])?;
+    let places = node.op(Op::Add, &[steps, starts])?;
+    let chosen = node.op(Op::Gather, &[x.node, places])?;
+    let value = node.settled(chosen)?;
+    node.give(x.elem, index.shape.clone(), value)
 }
 
 /// The positions at which slices start that known tuples of indices choose, and the extents of such a slice.

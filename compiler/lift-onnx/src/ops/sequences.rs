@@ -133,7 +133,9 @@ fn split(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
         parts.push(if flat { body.op("Squeeze", &[&part, &axis]) } else { part });
         start += length;
     }
-    let parts = node.written_out(body, vec![Some(x.into())], &parts)?;
+    // As it came: what is known stays known.
+    let x = node.inputs[0].clone();
+    let parts = node.written_out(body, vec![x], &parts)?;
     Ok(vec![parts.into()])
 }
 

@@ -96,7 +96,7 @@ fn values(text: &str, side: &str) -> Vec<Value> {
     let parse = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [which, name, kind, dims, elements] = fields[..] else { panic!("{line}") };
-        let dims = dims.split_whitespace().filter_map(|d| d.parse().ok()).collect();
+        let dims = dims.split_whitespace().map(|d| d.parse().expect("an extent")).collect();
         let elements = elements.split_whitespace().map(|e| element(kind, e).unwrap_or(Scalar::Null)).collect();
         (which == side).then(|| Value { name: name.into(), kind: kind.into(), dims, elements })
     };

@@ -6,6 +6,7 @@ use flock_ir_spec::{FunctionBuilder, eval};
 
 use crate::Res;
 use crate::broadcast;
+use crate::elem::Elem;
 use crate::extents;
 use crate::literal::Literal;
 use crate::node::Node;
@@ -35,7 +36,7 @@ pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
     values
 }
 
-/// Operators that work element by element and keep the type.
+/// Operators beside `Cast` that work element by element, and keep the type.
 const ELEMENTWISE: [&str; 11] = ["Abs", "Add", "Div", "Exp", "Log", "Mul", "Neg", "Relu", "Sigmoid", "Sqrt", "Sub"];
 
 /// What an operator makes of no elements: none.
@@ -45,13 +46,15 @@ fn nothing(node: &Node<'_, '_>) -> Option<Literal> {
         Some(Value::Tensor(t)) => Some((t.elem, t.shape.clone(), false)),
         _ => None,
     };
-    if !ELEMENTWISE.contains(&node.proto.op_type.as_str()) || !versions::domain(&node.proto.domain).is_empty() {
+    let op = node.proto.op_type.as_str();
+    if !(op == "Cast" || ELEMENTWISE.contains(&op)) || !versions::domain(&node.proto.domain).is_empty() {
         return None;
     }
     let inputs = node.inputs.iter().map(shape).collect::<Option<Vec<_>>>()?;
     let (elem, ..) = inputs.iter().find(|(.., empty)| *empty)?;
     let common = broadcast::common(&inputs.iter().map(|(_, shape, _)| shape).collect::<Vec<_>>()).ok()?;
-    Literal::empty(*elem, &common)
+    let to = if op == "Cast" { node.attributes().int("to").and_then(Elem::of)? } else { *elem };
+    Literal::empty(to, &common)
 }
 
 fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {

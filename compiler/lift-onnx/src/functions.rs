@@ -51,7 +51,9 @@ impl<'m> Lift<'m> {
         let function = self.functions.get(&key)?;
         let (proto, opsets) = (function.proto, function.opsets.clone());
         let path = self.place(index, node);
-        let graph = self.spend(64 + proto.compute_size()).and_then(|()| body(proto, node));
+        // What a graph takes in memory, its nodes above all.
+        let cost = 64 + 4 * (proto.compute_size() + 64 * proto.node.len() as u64);
+        let graph = self.spend(cost).and_then(|()| body(proto, node));
         match graph {
             Ok(graph) => {
                 let graph = self.keep(graph);
@@ -69,7 +71,11 @@ impl<'m> Lift<'m> {
 fn body(function: &FunctionProto, call: &NodeProto) -> Result<GraphProto, String> {
     if call.input.len() > function.input.len() || call.output.len() > function.output.len() {
         let (i, o) = (function.input.len(), function.output.len());
-        return Err(format!("{} inputs and {} outputs for a function of {i} and {o}", call.input.len(), call.output.len()));
+        return Err(format!(
+            "{} inputs and {} outputs for a function of {i} and {o}",
+            call.input.len(),
+            call.output.len()
+        ));
     }
     let attributes = attributes(function, call)?;
     let given = |i: usize| call.input.get(i).is_some_and(|name| !name.is_empty());

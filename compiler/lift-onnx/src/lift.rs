@@ -136,14 +136,8 @@ fn lifted(name: &str, model: &ModelProto, options: &Options, reading: Reading, b
         return Err(faults.finish());
     };
     let wiring = wiring::wire(graph, "graph", &|_| false, &mut faults);
-    let scope = Scope {
-        graph,
-        path: "graph".to_owned(),
-        sources: wiring.sources,
-        values: HashMap::new(),
-        opsets,
-        alone: true,
-    };
+    let scope =
+        Scope { graph, path: "graph".to_owned(), sources: wiring.sources, values: HashMap::new(), opsets, alone: true };
     let mut lift = Lift {
         b: FunctionBuilder::new(name),
         reading,

@@ -64,7 +64,8 @@ impl Node<'_, '_> {
         }
     }
 
-    fn elem_of(&self, i: usize) -> Elem {
+    /// The element type of input i.
+    pub fn elem_of(&self, i: usize) -> Elem {
         match self.inputs.get(i) {
             Some(Some(Value::Tensor(t))) => t.elem,
             Some(Some(Value::Literal(l))) => l.elem,
@@ -140,6 +141,7 @@ fn bias(node: &mut Node<'_, '_>, b: &mut Body, heads: &Heads, past: i64) -> Res<
         let (pads, last) = (b.ints(&[0, (all - reach).max(0)]), b.ints(&[-1]));
         parts.push(if reach < all { b.op("Pad", &[&mask, &pads, &never, &last]) } else { mask });
     }
+    node.spend(places.saturating_mul(all).unsigned_abs())?;
     // Where a query is among the keys, less the key's place.
     let distance: Vec<i64> = (0..places).flat_map(|i| (0..all).map(move |j| i + past - j)).collect();
     let distance = b.ints(&distance);

@@ -6,6 +6,7 @@ use super::Lifter;
 use crate::Res;
 use crate::attributes::Form;
 use crate::body::{Body, Given, input};
+use crate::elem::Elem;
 use crate::node::Node;
 use crate::value::Value;
 
@@ -33,6 +34,9 @@ pub static LIFTERS: &[Lifter] = &[
 ];
 
 const FLOAT: i64 = 1;
+
+/// What the nodes of one step take of the budget.
+const NODES_COST: u64 = 64 * 32;
 
 /// A range of a cache is written over, from a place of the row's own; `circular` goes on at the start.
 fn scatter(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
@@ -76,17 +80,24 @@ fn convolution(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let b = &mut body;
     let len = node.extent(&node.shape_of(0)?, 2)? as i64;
     let size = node.extent(&node.shape_of(1)?, 2)? as i64;
+    node.spend(NODES_COST.saturating_mul(size.unsigned_abs()))?;
     let padded = if node.has(3) {
         b.concat(&["x3", "x0"], 2)
     } else {
         let (pads, axis, zero) = (b.ints(&[size - 1, 0]), b.ints(&[2]), b.number(0.0, "x0"));
         b.op("Pad", &["x0", &pads, &zero, &axis])
     };
-    let float = |b: &mut Body, x: &str| b.op_with("CastLike", &[x, "x0"], &[]);
+    // What has fewer bits is summed in float32.
+    let small = matches!(node.elem_of(0), Elem::Small(_));
+    let wide = |b: &mut Body, x: &str| match small {
+        true => b.op_with("Cast", &[x], &[("to", Given::Int(FLOAT))]),
+        false => x.to_owned(),
+    };
+    let (whole, weights) = (wide(b, &padded), wide(b, "x1"));
     let mut total: Option<String> = None;
     for place in 0..size {
-        let seen = b.slice(&padded, 2, place..place + len, 1);
-        let weight = b.slice("x1", 2, place..place + 1, 1);
+        let seen = b.slice(&whole, 2, place..place + len, 1);
+        let weight = b.slice(&weights, 2, place..place + 1, 1);
         let weight = b.reshape(&weight, &[1, -1, 1]);
         let term = b.op("Mul", &[&seen, &weight]);
         total = Some(match total {
@@ -97,6 +108,7 @@ fn convolution(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let total = total.ok_or_else(|| node.bad_shape("no weights"))?;
     let total = if node.has(2) {
         let bias = b.reshape("x2", &[1, -1, 1]);
+        let bias = wide(b, &bias);
         b.op("Add", &[&total, &bias])
     } else {
         total
@@ -104,13 +116,14 @@ fn convolution(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let result = match node.attributes().text("activation").unwrap_or("none") {
         "none" => total,
         "silu" | "swish" => {
-            let wide = b.op_with("Cast", &[&total], &[("to", Given::Int(FLOAT))]);
-            let gate = b.op("Sigmoid", &[&wide]);
-            let gated = b.op("Mul", &[&wide, &gate]);
-            float(b, &gated)
+            let rounded = b.op("CastLike", &[&total, "x0"]);
+            let total = wide(b, &rounded);
+            let gate = b.op("Sigmoid", &[&total]);
+            b.op("Mul", &[&total, &gate])
         }
         other => return Err(node.bad_attribute(format!("activation `{other}` is unknown"))),
     };
+    let result = b.op("CastLike", &[&result, "x0"]);
     let state = b.slice(&padded, 2, len..len + size - 1, 1);
     let outputs = [result, state];
     node.written_out(body, node.inputs.clone(), &outputs[..node.proto.output.len()])
@@ -129,6 +142,7 @@ fn linear(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     if many % few != 0 || steps < 1 || features < 1 {
         return Err(node.bad_shape(format!("{many} heads of queries, {few} of keys, {steps} steps")));
     }
+    node.spend(NODES_COST.saturating_mul(steps.unsigned_abs()))?;
     let unpacked = |b: &mut Body, i: usize, heads: i64| {
         let split = b.reshape(&input(i), &[0, 0, heads, -1]);
         let turned = b.transpose(&split, &[0, 2, 1, 3]);

@@ -66,12 +66,12 @@ fn lift(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
                 node.fitted(bits, to)?
             }
             (None, Some(layout)) if from == Elem::Int(layout.int()) || unsigned(from, layout) => {
-                let double = node.from_bits(x.node, layout)?;
+                let double = node.float_of_bits(x.node, layout)?;
                 node.cast(double, to.dtype())?
             }
             (Some(from), Some(to)) if from.bits() == to.bits() => {
                 let bits = node.bits_of(x.node, from)?;
-                let double = node.from_bits(bits, to)?;
+                let double = node.float_of_bits(bits, to)?;
                 node.cast(double, DType::F32)?
             }
             _ => return Err(node.unsupported(format!("the bits of {} as {}", from.name(), to.name()))),
@@ -155,7 +155,7 @@ impl Node<'_, '_> {
     }
 
     /// The double whose bits, in a format, an integer has.
-    fn from_bits(&mut self, code: NodeId, layout: Layout) -> Res<NodeId> {
+    fn float_of_bits(&mut self, code: NodeId, layout: Layout) -> Res<NodeId> {
         let and = |node: &mut Self, x: NodeId, mask: i64| {
             let mask = node.int(mask)?;
             node.op_with(Op::Bitwise, Attr::Word(Word::And), &[x, mask])

@@ -65,7 +65,7 @@ struct Case {
 /// An input whose value is in the graph.
 enum Known {
     /// An initializer.
-    Tensor(TensorProto),
+    Tensor(Box<TensorProto>),
     /// Initializers, put into a sequence.
     Sequence(Vec<TensorProto>),
     /// An optional one that is not there.
@@ -108,7 +108,7 @@ fn read(path: &Path) -> Case {
     let inputs = values(&text, "input");
     let tensor = |file: String| TensorProto::parse_from_bytes(&std::fs::read(path.join(file)).ok()?).ok();
     let known = |(i, input): (usize, &Value)| match tensor(format!("input_{i}.pb")) {
-        Some(t) => Known::Tensor(t),
+        Some(t) => Known::Tensor(Box::new(t)),
         None if input.kind == "absent" => Known::Absent,
         None => Known::Sequence((0..).map_while(|j| tensor(format!("input_{i}_{j}.pb"))).collect()),
     };
@@ -136,7 +136,7 @@ impl Case {
             let mut node = NodeProto { op_type: "Optional".into(), output: vec![info.name], ..NodeProto::default() };
             match self.known.get(i)? {
                 Known::Tensor(tensor) => {
-                    graph.initializer.push(tensor.clone());
+                    graph.initializer.push(TensorProto::clone(tensor));
                     continue;
                 }
                 Known::Sequence(tensors) => {

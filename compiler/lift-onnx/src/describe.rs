@@ -6,7 +6,8 @@ use onnx_protobuf::{Message, ModelProto, NodeProto};
 
 use crate::wire;
 
-/// The operators of a model, `ai.onnx.ml.Scaler`, those of graphs within its nodes and of its functions too; none of what is no model.
+/// The operators of a model, `ai.onnx.ml.Scaler`, those of graphs within its nodes and of its functions too; none of what
+/// is no model.
 pub fn operators(bytes: &[u8]) -> Vec<String> {
     let model = wire::check(bytes).ok().and_then(|()| ModelProto::parse_from_bytes(bytes).ok());
     let own = model.iter().filter_map(|m| m.graph.as_ref()).map(|g| &g.node);

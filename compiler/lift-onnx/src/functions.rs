@@ -105,8 +105,8 @@ fn attributes<'a>(
     Ok(known)
 }
 
-/// Puts attributes where a body refers to them, in graphs within its nodes too, and takes out what is absent. The nesting of
-/// graphs is bounded by the file's check.
+/// Puts attributes where a body refers to them, in graphs within its nodes too, and takes out what is absent. The nesting
+/// of graphs is bounded by the file's check.
 fn settle(graph: &mut GraphProto, attributes: &HashMap<&str, &AttributeProto>, absent: &HashSet<&str>) {
     for node in &mut graph.node {
         for name in node.input.iter_mut().filter(|n| absent.contains(n.as_str())) {

@@ -4,7 +4,6 @@
 //! frames too. Both live in a [`Module`] with the constants that they share. `SPEC.md` is the prose, `ops.md` the list
 //! of operators.
 
-mod city;
 pub mod constant;
 pub mod diagnostic;
 pub mod eval;
@@ -21,8 +20,7 @@ pub mod trees;
 pub mod types;
 pub mod verify;
 
-pub use city::city_hash;
-pub use flock_text::Unit;
+pub use flock_text::{Unit, city_hash};
 
 pub use constant::{ConstId, Constant, Pool};
 pub use diagnostic::{Diagnostic, Faults};

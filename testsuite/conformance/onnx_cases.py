@@ -4,8 +4,9 @@
 
 FOLDER (`target/conformance/onnx`) gets a folder per case: `model.onnx`; `input_<i>.pb`, each input as a TensorProto; and
 `values.txt`, a line for each input and output: `input` or `output`, name, element type, extents, elements, separated
-by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. What is
-no tensor (a sequence, an optional, a map) has the element type `other` and nothing behind it. Random inputs have a seed.
+by tabs. Lists are separated by spaces; texts are written as hexadecimal digits of their UTF-8, `-` for none. An input that
+is a sequence or absent has that word for an element type, and the tensors of a sequence are in `input_<i>_<j>.pb`; an
+output that is a sequence has a line for each tensor, and none where it is absent. Random inputs have a seed.
 """
 
 import shutil
@@ -25,16 +26,13 @@ def element_type(info):
 
 
 def as_tensor(value, info):
-    """The value as a TensorProto, or None for what is no tensor."""
-    kind = element_type(info)
-    if kind is None or isinstance(value, (list, dict)) or value is None:
-        return None
+    """The value as a TensorProto."""
     if isinstance(value, TensorProto):
         return value
     array = np.asarray(value)
-    if kind == TensorProto.STRING:
+    if element_type(info) == TensorProto.STRING or array.dtype.kind in "OUS":
         texts = [t if isinstance(t, bytes) else str(t).encode() for t in array.flatten()]
-        return TensorProto(data_type=kind, dims=array.shape, string_data=texts)
+        return TensorProto(data_type=TensorProto.STRING, dims=array.shape, string_data=texts)
     return numpy_helper.from_array(array)
 
 
@@ -50,9 +48,9 @@ def elements(tensor):
 
 
 def line(side, info, value):
+    if value is None or isinstance(value, list):
+        return f"{side}\t{info.name}\t{'absent' if value is None else 'sequence'}\t\t\n"
     tensor = as_tensor(value, info)
-    if tensor is None:
-        return f"{side}\t{info.name}\tother\t\t\n"
     name = TensorProto.DataType.Name(tensor.data_type).lower()
     dims = " ".join(map(str, tensor.dims))
     return f"{side}\t{info.name}\t{name}\t{dims}\t{' '.join(elements(tensor))}\n"
@@ -64,12 +62,16 @@ def write(case, folder):
     inputs, outputs = case.data_sets[0]
     (folder / "model.onnx").write_bytes(case.model.SerializeToString(deterministic=True))
     for i, (info, value) in enumerate(zip(graph.input, inputs)):
-        tensor = as_tensor(value, info)
-        if tensor is not None:
-            tensor.name = info.name
-            (folder / f"input_{i}.pb").write_bytes(tensor.SerializeToString(deterministic=True))
+        parts = value if isinstance(value, list) else [] if value is None else [value]
+        for j, part in enumerate(parts):
+            tensor = as_tensor(part, info)
+            tensor.name = f"{info.name}_{j}" if isinstance(value, list) else info.name
+            file = f"input_{i}_{j}.pb" if isinstance(value, list) else f"input_{i}.pb"
+            (folder / file).write_bytes(tensor.SerializeToString(deterministic=True))
     lines = [line("input", i, v) for i, v in zip(graph.input, inputs)]
-    lines += [line("output", o, v) for o, v in zip(graph.output, outputs)]
+    for info, value in zip(graph.output, outputs):
+        parts = value if isinstance(value, list) else [] if value is None else [value]
+        lines += [line("output", info, part) for part in parts]
     (folder / "values.txt").write_text("".join(lines))
 
 

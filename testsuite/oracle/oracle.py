@@ -200,7 +200,7 @@ def sweep(root: Path, lock: Lock, check: bool, report: Report) -> None:
     import graphs
 
     kept = [path for case in find(root, []) for path in model_files(case)]
-    kept += [graphs.model_path(case) for case in graphs.find(root, [])]
+    kept += [path for case in graphs.find(root, []) for path in graphs.model_files(case)]
     strays = lock.strays(kept + [path for case in boosters.find(root, []) for path in boosters.model_files(case)])
     report.changed += [f"{path}: belongs to no case" for path in strays]
     if not check:

@@ -91,7 +91,7 @@ impl Node<'_, '_> {
         if self.width(node) == width { Ok(node) } else { self.pick(node, &[vec![0; width as usize]]) }
     }
 
-    /// The element of a table of one column at an index of `[rows]`, for each column of the index.
+    /// The row of a table at an index, for each column of the indices, side by side.
     pub fn look_up(&mut self, index: NodeId, table: Frame) -> Res<NodeId> {
         let table = self.constant(table)?;
         let columns = (0..self.width(index))

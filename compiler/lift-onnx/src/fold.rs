@@ -5,16 +5,22 @@ use std::sync::Arc;
 use flock_ir_spec::{FunctionBuilder, eval};
 
 use crate::Res;
+use crate::broadcast;
+use crate::elem::Elem;
 use crate::extents;
 use crate::literal::Literal;
 use crate::node::Node;
 use crate::value::{Tensor, Value};
+use crate::versions;
 
 /// Lifts a node; where all of its inputs are known, its outputs are as well.
 pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
     let known = node.inputs.iter().flatten().all(|v| matches!(v, Value::Literal(_)));
     // The graphs of an `If` read names of the function under construction.
     let alone = node.proto.attribute.iter().all(|a| a.g.is_none());
+    if let Some(none) = nothing(&node) {
+        return Ok(vec![none.into()]);
+    }
     if known && alone && !node.inputs.is_empty() {
         return folded(node);
     }
@@ -28,6 +34,27 @@ pub fn run(mut node: Node<'_, '_>) -> Res<Vec<Value>> {
     let values = (node.lifter.lift)(&mut node);
     node.lift.b.set_step(before.as_deref());
     values
+}
+
+/// Operators beside `Cast` that work element by element, and keep the type.
+const ELEMENTWISE: [&str; 11] = ["Abs", "Add", "Div", "Exp", "Log", "Mul", "Neg", "Relu", "Sigmoid", "Sqrt", "Sub"];
+
+/// What an operator makes of no elements: none.
+fn nothing(node: &Node<'_, '_>) -> Option<Literal> {
+    let shape = |v: &Option<Value>| match v {
+        Some(Value::Literal(l)) => Some((l.elem, l.shape(), l.len() == 0)),
+        Some(Value::Tensor(t)) => Some((t.elem, t.shape.clone(), false)),
+        _ => None,
+    };
+    let op = node.proto.op_type.as_str();
+    if !(op == "Cast" || ELEMENTWISE.contains(&op)) || !versions::domain(&node.proto.domain).is_empty() {
+        return None;
+    }
+    let inputs = node.inputs.iter().map(shape).collect::<Option<Vec<_>>>()?;
+    let (elem, ..) = inputs.iter().find(|(.., empty)| *empty)?;
+    let common = broadcast::common(&inputs.iter().map(|(_, shape, _)| shape).collect::<Vec<_>>()).ok()?;
+    let to = if op == "Cast" { node.attributes().int("to").and_then(Elem::of)? } else { *elem };
+    Literal::empty(to, &common)
 }
 
 fn folded(node: Node<'_, '_>) -> Res<Vec<Value>> {

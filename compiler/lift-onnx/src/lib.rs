@@ -1,10 +1,13 @@
 //! Reads ONNX graphs as data and lifts them to Flock IR.
 //!
 //! [`lift`] checks the bytes ([`wire`]), finds the order of the nodes ([`wiring`]) and calls one lifter per operator
-//! ([`ops`]). The answer is onnxruntime's: where it and the specification part ways, the operator's file says so.
+//! ([`ops`]). An operator that ONNX defines by others writes them out ([`body`]); a function of the model stands in the
+//! place of its call ([`functions`]). The answer is onnxruntime's: where it and the specification part ways, the operator's
+//! file says so.
 //! What a lifter does not know by name stops the lift with its place: `graph.node[12] "scaler" (Scaler)`.
 
 mod attributes;
+mod body;
 mod broadcast;
 mod columns;
 mod describe;
@@ -12,11 +15,13 @@ mod elem;
 mod extents;
 mod external;
 mod fold;
+mod functions;
 mod groups;
 mod inputs;
 mod labels;
 mod lift;
 mod literal;
+mod made;
 mod node;
 mod numbers;
 pub mod ops;

@@ -11,9 +11,11 @@ use crate::Res;
 use crate::attributes;
 use crate::external::Files;
 use crate::fold;
+use crate::functions::{self, Functions};
 use crate::inputs;
 use crate::labels::Labels;
 use crate::literal;
+use crate::made::Made;
 use crate::node::Node;
 use crate::ops::{self, Lifter};
 use crate::outputs;
@@ -56,7 +58,9 @@ pub struct Lift<'m> {
     pub files: Files,
     /// The graph, and in it the subgraph that is lifted, and so on.
     scopes: Vec<Scope<'m>>,
-    opsets: HashMap<String, i64>,
+    /// Functions of the model.
+    pub functions: Functions<'m>,
+    made: &'m Made,
     faults: Report,
     budget: u64,
 }
@@ -69,7 +73,24 @@ struct Scope<'m> {
     sources: HashMap<&'m str, Source>,
     /// Values of names; None where a fault stands in the way.
     values: HashMap<&'m str, Option<Value>>,
+    /// Versions of operator sets.
+    opsets: Arc<HashMap<String, i64>>,
+    /// Whether it sees no names of the graphs around it.
+    alone: bool,
 }
+
+/// A graph in the place of a node.
+pub struct Expansion {
+    /// Where it is.
+    pub path: String,
+    /// Values of its inputs.
+    pub inputs: Vec<Option<Value>>,
+    /// The operator sets of a body that sees its own names alone; None for a graph within the graph.
+    pub opsets: Option<Arc<HashMap<String, i64>>>,
+}
+
+/// The code of a fault that stands for others, reported already.
+pub const REPORTED: &str = "";
 
 /// Elements of constants that a small model may make while it is lifted; a large one may make four times its bytes.
 const SMALL_BUDGET: u64 = 1 << 22;
@@ -106,21 +127,25 @@ fn may_be_calls(model: &ModelProto, faults: &Faults) -> bool {
 pub const NOT_ROW_LOCAL: &str = "flock::lift::not_row_local";
 
 fn lifted(name: &str, model: &ModelProto, options: &Options, reading: Reading, budget: u64) -> Result<Module, Faults> {
-    let mut faults = Report::default();
-    let opsets = versions::opsets(model, &mut faults);
+    let (mut faults, made) = (Report::default(), Made::default());
+    versions::format(model, &mut faults);
+    let opsets = Arc::new(versions::opsets(&model.opset_import, "", &mut faults));
+    let functions = functions::of(model, &mut faults);
     let Some(graph) = model.graph.as_ref() else {
         faults.push(Diagnostic::new("flock::lift::damaged", "model", "a model without a graph"));
         return Err(faults.finish());
     };
     let wiring = wiring::wire(graph, "graph", &|_| false, &mut faults);
-    let scope = Scope { graph, path: "graph".to_owned(), sources: wiring.sources, values: HashMap::new() };
+    let scope =
+        Scope { graph, path: "graph".to_owned(), sources: wiring.sources, values: HashMap::new(), opsets, alone: true };
     let mut lift = Lift {
         b: FunctionBuilder::new(name),
         reading,
         labels: Vec::new(),
         files: Files::new(options.folder.clone()),
         scopes: vec![scope],
-        opsets,
+        functions,
+        made: &made,
         faults,
         budget,
     };
@@ -138,7 +163,16 @@ fn lifted(name: &str, model: &ModelProto, options: &Options, reading: Reading, b
 impl<'m> Lift<'m> {
     /// Reports a fault.
     pub fn fault(&mut self, fault: Diagnostic) {
-        self.faults.push(fault);
+        if fault.code != REPORTED {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Keeps a graph that was made for as long as the lift lasts.
+    pub fn keep(&mut self, graph: GraphProto) -> &'m GraphProto {
+        let (graph, next) = self.made.keep(graph);
+        self.made = next;
+        graph
     }
 
     /// Takes elements of the budget that bounds what a small file can ask for.
@@ -175,7 +209,10 @@ impl<'m> Lift<'m> {
 
     /// The value of a name, also of one of a graph around; None where a fault, reported already, stands in the way.
     pub fn value(&mut self, name: &'m str) -> Option<Value> {
-        let at = self.scopes.iter().rposition(|s| s.values.contains_key(name) || s.sources.contains_key(name))?;
+        let at = self.visible().rfind(|i| {
+            let scope = &self.scopes[*i];
+            scope.values.contains_key(name) || scope.sources.contains_key(name)
+        })?;
         if let Some(known) = self.scopes[at].values.get(name) {
             return known.clone();
         }
@@ -200,17 +237,27 @@ impl<'m> Lift<'m> {
         }
     }
 
-    /// Lifts a graph within the graph: the values of its outputs. Its own faults are reported, and None comes back.
-    pub fn subgraph(&mut self, graph: &'m GraphProto, path: String) -> Option<Vec<Value>> {
+    /// The graphs whose names the one that is lifted sees.
+    fn visible(&self) -> std::ops::Range<usize> {
+        self.scopes.iter().rposition(|s| s.alone).unwrap_or(0)..self.scopes.len()
+    }
+
+    /// Lifts a graph in the place of a node: the values of its outputs. Its own faults are reported, and None comes back.
+    pub fn expand(&mut self, graph: &'m GraphProto, expansion: Expansion) -> Option<Vec<Value>> {
         let before = self.faults.total();
+        let Expansion { path, inputs, opsets } = expansion;
         if self.scopes.len() >= MAX_SCOPES {
             self.fault(Diagnostic::new("flock::lift::too_large", path, "graphs within graphs within graphs"));
             return None;
         }
-        let scopes = &self.scopes;
-        let known = |name: &str| scopes.iter().any(|s| s.sources.contains_key(name));
+        let (scopes, seen) = (&self.scopes, self.visible());
+        let known = |name: &str| opsets.is_none() && scopes[seen.clone()].iter().any(|s| s.sources.contains_key(name));
         let wiring = wiring::wire(graph, &path, &known, &mut self.faults);
-        self.scopes.push(Scope { graph, path, sources: wiring.sources, values: HashMap::new() });
+        let names = graph.input.iter().map(|i| i.name.as_str());
+        let values = names.zip(inputs).filter_map(|(name, value)| Some((name, Some(value?)))).collect();
+        let alone = opsets.is_some();
+        let opsets = opsets.unwrap_or_else(|| self.scope().opsets.clone());
+        self.scopes.push(Scope { graph, path, sources: wiring.sources, values, opsets, alone });
         for index in wiring.order {
             self.node(index);
         }
@@ -224,14 +271,17 @@ impl<'m> Lift<'m> {
         let graph = self.scope().graph;
         let proto = &graph.node[index];
         let faults = self.faults.total();
-        let lifter = self.lifter(index, proto);
         let inputs: Option<Vec<Option<Value>>> = proto
             .input
             .iter()
             .map(|name| if name.is_empty() { Some(None) } else { self.value(name).map(Some) })
             .collect();
+        let called = self.is_function(proto);
+        let lifter = if called { None } else { self.lifter(index, proto) };
         let outputs = match (lifter, inputs) {
-            (Some((lifter, opset)), Some(inputs)) if self.faults.total() == faults => {
+            _ if self.faults.total() != faults => Vec::new(),
+            (None, Some(inputs)) if called => self.call(index, proto, inputs).unwrap_or_default(),
+            (Some((lifter, opset)), Some(inputs)) => {
                 let node = Node { lift: self, proto, index, lifter, opset, inputs };
                 fold::run(node).unwrap_or_else(|fault| {
                     self.fault(fault);
@@ -256,7 +306,7 @@ impl<'m> Lift<'m> {
         let domain = versions::domain(&proto.domain);
         let place = self.place(index, proto);
         let place = || place.clone();
-        let opset = self.opsets.get(domain).copied();
+        let opset = self.scope().opsets.get(domain).copied();
         let version = opset.map_or_else(|| "of no imported opset".to_owned(), |v| format!("opset {v}"));
         let Some(lifter) = ops::find(domain, &proto.op_type) else {
             let message = format!(

@@ -81,13 +81,11 @@ impl<'m> Node<'_, 'm> {
 
     /// Input i as a tensor; a known one becomes a constant of the function.
     pub fn tensor(&mut self, i: usize) -> Res<Tensor> {
-        match self.given(i)?.clone() {
-            value @ (Value::Map(_) | Value::Extents(_)) => {
-                let found = value.describe();
-                Err(self.fault("flock::lift::type", format!("input {i} is {found}, expected a tensor")))
-            }
-            value => self.value_tensor(&value),
-        }
+        let value = self.given(i)?.clone();
+        self.value_tensor(&value).map_err(|e| match e.code {
+            "flock::lift::type" => Diagnostic { message: format!("input {i} is {}", e.message), ..e },
+            _ => e,
+        })
     }
 
     /// Input i as a tensor that may be a known one of no elements; that has a node that nothing reads.

@@ -82,10 +82,35 @@ fn plain(lift: &mut Lift<'_>, graph: &GraphProto, values: &[Option<Value>]) -> C
                 let names = map.labels.names().into_iter().map(|l| format!("{name}_{l}")).collect();
                 columns.extend(each_column(lift, &map.numbers, names));
             }
+            None if matches!(value, Some(Value::Absent)) => {}
+            None if matches!(value, Some(Value::Literal(l)) if l.len() == 0) && lift.reading == Reading::Calls => {}
+            None if matches!(value, Some(Value::Sequence(_))) => {
+                let Some(Value::Sequence(parts)) = value else { continue };
+                columns.extend(listed(lift, name, parts));
+            }
             None => {
                 let found = value.as_ref().map_or_else(|| "nothing".to_owned(), Value::describe);
                 let message = format!("the output is {found}, which has no value per row");
                 lift.fault(Diagnostic::new("flock::lift::output", format!("graph.output[{i}] {name:?}"), message));
+            }
+        }
+    }
+    columns
+}
+
+/// The columns of a list's tensors, one behind the other.
+fn listed(lift: &mut Lift<'_>, name: &str, parts: &[Value]) -> Columns {
+    let mut columns = Vec::new();
+    for (i, part) in parts.iter().enumerate() {
+        match tensor_of_rows(lift, part) {
+            Some(t) if t.shape.width() == Some(1) => columns.extend(each_column(lift, &t, vec![format!("{name}_{i}")])),
+            Some(t) => {
+                let names = (0..t.shape.width().unwrap_or(0)).map(|j| format!("{name}_{i}_{j}")).collect();
+                columns.extend(each_column(lift, &t, names));
+            }
+            None => {
+                let message = format!("element {i} of the output is {}, which has no value per row", part.describe());
+                lift.fault(Diagnostic::new("flock::lift::output", format!("output {name:?}"), message));
             }
         }
     }

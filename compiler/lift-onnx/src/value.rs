@@ -17,10 +17,14 @@ pub enum Value {
     Tensor(Tensor),
     /// A tensor of known values.
     Literal(Arc<Literal>),
-    /// What ZipMap gives: a number per label.
+    /// A number per label: what ZipMap gives, or an input of the graph.
     Map(Map),
     /// Extents, the number of rows among them.
     Extents(Extents),
+    /// A list of known length.
+    Sequence(Arc<Vec<Value>>),
+    /// An optional value that is not there.
+    Absent,
 }
 
 /// A tensor whose rows are computed by a node of the IR.
@@ -49,8 +53,10 @@ impl Value {
         match self {
             Value::Tensor(t) => format!("a {} tensor {}", t.elem.name(), t.shape),
             Value::Literal(l) => format!("a {} constant {}", l.elem.name(), l.shape()),
-            Value::Map(_) => "a sequence of maps".into(),
+            Value::Map(_) => "a map".into(),
             Value::Extents(_) => "the number of rows".into(),
+            Value::Sequence(values) => format!("a sequence of {}", values.len()),
+            Value::Absent => "an optional value that is not there".into(),
         }
     }
 }

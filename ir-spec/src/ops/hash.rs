@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Apply, Attr, frame, ops, require};
-use crate::city::city_hash;
+use flock_text::city_hash;
 use crate::frame::{Frame, Scalar};
 use crate::types::{DType, Type};
 

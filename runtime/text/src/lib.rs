@@ -9,6 +9,7 @@
 
 mod accents;
 mod case;
+mod city;
 mod classes;
 mod hash;
 mod pattern;
@@ -18,6 +19,7 @@ mod terms;
 
 pub use accents::{without_accents, without_accents_ascii};
 pub use case::{lower, upper};
+pub use city::city_hash;
 pub use classes::{is_digit, is_space, is_word};
 pub use hash::{column_of, murmur3};
 pub use pattern::{Flavour, Instruction, Pattern, PatternError};

@@ -110,7 +110,11 @@ impl Lower<'_> {
 
     fn compare_vals(&mut self, test: Test, a: Val, b: Val) -> Val {
         let (a, b) = (self.narrow(a), self.narrow(b));
-        let (a, b) = (self.clean(a), self.clean(b));
+        let (mut a, mut b) = (self.clean(a), self.clean(b));
+        if a.dtype == DType::Bool {
+            // Truth values are compared as such: a NULL that means false is one.
+            (a, b) = (self.definite(a), self.definite(b));
+        }
         let (null, miss) = (a.null || b.null, a.miss || b.miss);
         if test == Test::Ne && miss {
             // NaN differs from everything: the negation of a test that is not true for it.

@@ -1,10 +1,10 @@
-//! `Cast`, `CastLike`, `BitCast`: to another element type.
+//! `Cast`, `CastLike`: to another element type.
 //!
 //! A float becomes the integer towards zero; a row in which the type has none is refused (C leaves that open; types of
 //! less than 8 bits keep the last bits, as onnx does). An integer keeps its last bits. Floats of less than 32 bits are
 //! rounded to nearest, ties to even; with `saturate` what an 8-bit float does not hold becomes its greatest number. A bool
-//! becomes the text `1` or `0`. Floats to text, text to numbers, and the bits of floats are not expressible.
-//! Source: ai.onnx Cast-9 … -28, CastLike-15 … -28, BitCast-26; onnxruntime `tensor/cast_op.cc`.
+//! becomes the text `1` or `0`. Floats to text and text to numbers are not expressible.
+//! Source: ai.onnx Cast-9 … -28, CastLike-15 … -28; onnxruntime `tensor/cast_op.cc`.
 
 use flock_ir_spec::{Attr, DType, Frame, NodeId, Op, Word};
 
@@ -23,10 +23,10 @@ pub static LIFTERS: &[Lifter] = &[
         ..Lifter::main("Cast", &[9, 13, 19, 21, 23, 24, 25, 28], 1..=1, cast)
     },
     Lifter { attributes: &ROUNDING, ..Lifter::main("CastLike", &[15, 19, 21, 23, 24, 25, 28], 2..=2, like) },
-    Lifter { attributes: &[("to", Form::Int)], ..Lifter::main("BitCast", &[26], 1..=1, bits) },
 ];
 
-fn target(node: &Node<'_, '_>) -> Res<Elem> {
+/// The type that a cast is to.
+pub fn target(node: &Node<'_, '_>) -> Res<Elem> {
     let to = node.attributes().int("to").ok_or_else(|| node.bad_attribute("no type to cast to"))?;
     Elem::of(to).ok_or_else(|| node.unsupported(format!("a cast to {}", name_of(to))))
 }
@@ -48,20 +48,6 @@ fn like(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
 fn lift(node: &mut Node<'_, '_>, to: Elem) -> Res<Vec<Value>> {
     let x = node.tensor(0)?;
     let value = node.converted(&x, to)?;
-    node.give(to, x.shape, value)
-}
-
-fn bits(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let to = target(node)?;
-    let x = node.tensor(0)?;
-    let value = match (x.elem, to) {
-        (from, to) if from == to => x.node,
-        (Elem::Int(from), Elem::Int(int)) if from.bits == int.bits => node.wrapped(x.node, int)?,
-        (Elem::Bool, Elem::Int(int)) if int.bits == 8 => node.cast(x.node, DType::I64)?,
-        (from, to) => {
-            return Err(node.unsupported(format!("the bits of {} as {}: no operator of the IR reads the bits of a float", from.name(), to.name())));
-        }
-    };
     node.give(to, x.shape, value)
 }
 

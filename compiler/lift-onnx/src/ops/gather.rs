@@ -1,10 +1,10 @@
 //! `Gather`: slices of an axis by index, from behind where the index is negative.
 //!
-//! Known indices choose columns. Known data and an index per row choose a slice of the first axis for each row (an
-//! embedding); a row whose index is none is refused.
+//! Known indices choose columns. Known data and indices of a row choose a slice of the first axis for each of them (an
+//! embedding); a row with an index that is none is refused.
 //! Source: ai.onnx Gather-1 … -13.
 
-use flock_ir_spec::{Frame, Op};
+use flock_ir_spec::Frame;
 
 use super::Lifter;
 use crate::Res;
@@ -57,13 +57,12 @@ fn by_row(node: &mut Node<'_, '_>, data: &Literal, axis: i64) -> Res<Vec<Value>>
     let (Some(rows), 0) = (data.dims.first().copied().filter(|r| *r > 0), axis) else {
         return Err(node.unsupported(format!("an index per row into axis {axis} of data {}", data.shape())));
     };
-    if !index.elem.is_int() || index.shape.width() != Some(1) {
+    if !index.elem.is_int() {
         return Err(node.unsupported(format!("indices {} {}", index.elem.name(), index.shape)));
     }
     let width = data.len() / rows as usize;
-    let position = node.index_within(index.node, rows, true)?;
-    let table = node.constant(table(&data.frame, rows as usize, width))?;
-    let value = node.op(Op::Lookup, &[position, table])?;
+    let places = node.index_within(index.node, rows, true)?;
+    let value = node.look_up(places, table(&data.frame, rows as usize, width))?;
     let mut shape: Shape = index.shape;
     shape.0.extend(data.dims[1..].iter().map(|d| Dim::Fixed(*d)));
     node.give(data.elem, shape, value)

@@ -42,9 +42,7 @@ fn branch(node: &mut Node<'_, '_>, name: &str) -> Res<Vec<Value>> {
     if graph.output.iter().map(|o| &o.name).collect::<HashSet<_>>().len() != graph.output.len() {
         return Err(node.bad_attribute(format!("{name} gives a name twice")));
     }
-    let path = format!("{}.{name}", node.lift.place(node.index, node.proto));
-    let values = node.lift.subgraph(graph, path);
-    values.ok_or_else(|| node.unsupported(format!("the graph of {name} does not lift")))
+    node.inner(graph, name, Vec::new())
 }
 
 fn chosen(node: &mut Node<'_, '_>, condition: &Tensor, yes: Value, no: Value) -> Res<Value> {

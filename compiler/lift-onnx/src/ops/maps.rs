@@ -1,25 +1,26 @@
-//! `CastMap`, `DictVectorizer`: numbers by label as a tensor. Their maps come from a `ZipMap` through `SequenceAt`; as an
-//! input of the graph a map has keys that nothing says, and is refused.
-//! Source: ai.onnx.ml CastMap-1, DictVectorizer-1; ai.onnx SequenceAt-11; onnxruntime `ml/cast_map.cc`,
-//! `ml/dictvectorizer.cc`.
+//! `CastMap`, `DictVectorizer`: numbers by key as a tensor.
+//!
+//! Their maps are inputs of the graph, one a call. A vocabulary, or a number of keys, says which keys count: each is a
+//! column of the data, null where the map of a row has it not, which is 0. Where a tensor has a number for each key that
+//! is there, how wide it is depends on the data.
+//! Source: ai.onnx.ml CastMap-1, DictVectorizer-1; onnxruntime `ml/cast_map.cc`, `ml/dictvectorizer.cc`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use flock_ir_spec::Frame;
+use onnx_protobuf::GraphProto;
 
 use super::Lifter;
 use crate::Res;
-use crate::attributes::Form;
+use crate::attributes::{Attributes, Form};
 use crate::elem::Elem;
 use crate::labels::Labels;
-use crate::node::Node;
+use crate::node::{Node, zero};
 use crate::shape::Dim;
 use crate::value::{Map, Tensor, Value};
 
 pub static LIFTERS: &[Lifter] = &[
     Lifter::ml("CastMap", &[1], &[("cast_to", Form::Text), ("map_form", Form::Text), ("max_map", Form::Int)], cast_map),
     Lifter::ml("DictVectorizer", &[1], &[("int64_vocabulary", Form::Ints), ("string_vocabulary", Form::Texts)], vectorize),
-    Lifter::main("SequenceAt", &[11], 2..=2, element),
 ];
 
 fn map(node: &Node<'_, '_>) -> Res<Map> {
@@ -27,35 +28,56 @@ fn map(node: &Node<'_, '_>) -> Res<Map> {
         Some(Value::Map(map)) => Ok(map.clone()),
         other => {
             let found = other.as_ref().map_or_else(|| "nothing".into(), Value::describe);
-            Err(node.fault("flock::lift::type", format!("input 0 is {found}, expected a map of ZipMap")))
+            Err(node.fault("flock::lift::type", format!("input 0 is {found}, expected a map")))
         }
     }
 }
 
-/// A map of a sequence of maps: where a row is a call, of the only one that there is.
-fn element(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
-    let map = map(node)?;
-    let [index] = node.ints(1)?[..] else { return Err(node.bad_shape("one index is expected")) };
-    if map.numbers.shape.0.first() != Some(&Dim::Fixed(1)) {
-        return Err(node.mixes_rows("it takes one row's map for all rows"));
+/// Keys that a map may have.
+const MAX_KEYS: i64 = 1 << 20;
+
+/// The keys of an input of the graph that is a map, by the operators that read it.
+pub fn keys(graph: &GraphProto, name: &str, text: bool) -> Result<Labels, String> {
+    let (mut ints, mut texts) = (Vec::new(), Vec::new());
+    for node in graph.node.iter().filter(|n| n.input.iter().any(|i| i == name)) {
+        let a = Attributes(node);
+        let sparse = a.text("map_form") == Some("SPARSE");
+        match node.op_type.as_str() {
+            "DictVectorizer" => {
+                ints.extend_from_slice(a.ints("int64_vocabulary"));
+                texts.extend(a.texts("string_vocabulary"));
+            }
+            "CastMap" if sparse => ints.extend(0..a.int("max_map").unwrap_or(1).min(MAX_KEYS)),
+            "CastMap" => return Err("a map in dense form: how wide it is depends on the data".into()),
+            other => return Err(format!("a map that `{other}` reads: what its keys are is not known")),
+        }
     }
-    if ![0, -1].contains(&index) {
-        return Err(node.bad_shape(format!("element {index} of a sequence of one")));
+    let (ints, texts) = (once(ints), once(texts));
+    match text {
+        true if ints.is_empty() && !texts.is_empty() => Ok(Labels::Texts(texts)),
+        false if texts.is_empty() && !ints.is_empty() => Ok(Labels::Ints(ints)),
+        _ => Err("a map without keys of its type that are read".into()),
     }
-    Ok(vec![Value::Map(map)])
+}
+
+/// Each of several once, in their order.
+fn once<T: Clone + Eq + std::hash::Hash>(all: Vec<T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    all.into_iter().filter(|x| seen.insert(x.clone())).collect()
 }
 
 /// The numbers at each label of a list, 0 where there is none.
 fn chosen<L: std::hash::Hash + Eq>(node: &mut Node<'_, '_>, map: &Map, keys: &[L], wanted: &[L]) -> Res<Tensor> {
     let places: HashMap<&L, i64> = keys.iter().zip(0..).collect();
     let places = wanted.iter().map(|w| places.get(w).copied()).collect();
-    let zero = node.constant(Frame::row_f32([0.0]))?;
-    let value = node.filled(map.numbers.node, places, Some(zero), Elem::F32)?;
+    let elem = map.numbers.elem;
+    let zero = node.constant(zero(elem.dtype()))?;
+    let value = node.filled(map.numbers.node, places, Some(zero), elem)?;
     let mut shape = map.numbers.shape.clone();
     if let Some(last) = shape.0.last_mut() {
         *last = Dim::Fixed(wanted.len() as u64);
     }
-    node.gives(Elem::F32, shape, value)
+    node.gives(elem, shape, value)
 }
 
 fn vectorize(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
@@ -70,23 +92,16 @@ fn vectorize(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     Ok(vec![tensor.into()])
 }
 
-/// In the order of the keys, or with `map_form` `SPARSE` each at its key.
+/// Each number at its key.
 fn cast_map(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let map = map(node)?;
     let labels = map.labels.clone();
     let Labels::Ints(keys) = &*labels else { return Err(node.unsupported("a map of text keys")) };
     let a = node.attributes();
     let wanted: Vec<i64> = match a.text("map_form").unwrap_or("DENSE") {
-        "DENSE" => {
-            let mut sorted = keys.clone();
-            sorted.sort_unstable();
-            sorted
-        }
+        "DENSE" => return Err(node.unsupported("a map in dense form: how wide it is depends on the data")),
         "SPARSE" => {
-            let n = a.int("max_map").filter(|n| (1..=1 << 24).contains(n)).unwrap_or(1);
-            if keys.iter().any(|k| !(0..n).contains(k)) {
-                return Err(node.bad_attribute(format!("keys that are not below {n}")));
-            }
+            let n = a.int("max_map").filter(|n| (1..=MAX_KEYS).contains(n)).unwrap_or(1);
             (0..n).collect()
         }
         other => return Err(node.bad_attribute(format!("map_form `{other}` is unknown"))),

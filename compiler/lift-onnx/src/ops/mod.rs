@@ -57,7 +57,7 @@ pub type Lift = fn(&mut Node<'_, '_>) -> Res<Vec<Value>>;
 
 macro_rules! ops {
     ($($module:ident)*) => {
-        $(mod $module;)*
+        $(pub(crate) mod $module;)*
         static ALL: &[&[Lifter]] = &[$($module::LIFTERS),*];
     };
 }
@@ -67,8 +67,9 @@ ops! {
     array_feature_extractor binarizer category_mapper feature_vectorizer imputer label_encoder linear_classifier
     linear_regressor maps normalizer one_hot_encoder scaler svm tree_classifier tree_ensemble tree_regressor zipmap
     // ai.onnx
-    activation arg arithmetic bits cast clip compare concat constant cumulate einsum fourier gather identity if_ matmul move_
-    normalization one_hot quantize reduce reshape scatter sizes slice softmax split text
+    activation arg arithmetic attention bit_cast bits cast clip compare concat constant cumulate einsum fourier gather identity if_ known loops losses matmul
+    move_
+    normalization one_hot quantize reduce reshape scatter sequences sizes slice softmax split state text
     tf_idf top_k unary variadic where_
 }
 

@@ -92,6 +92,9 @@ fn gather_computed(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor) -> Res<V
         return Err(node.unsupported(format!("indices {} {} into {}", index.elem.name(), index.shape, x.shape)));
     }
     let places = node.index_within(index.node, n, true)?;
+    if index.shape.width().is_some_and(|w| w / n.max(1) > 64) {
+        return gather_among_all(node, x, &Tensor { node: places, ..index.clone() }, axis);
+    }
     let (from, to) = (node.groups(&x.shape, &[axis as i64])?, node.groups(&index.shape, &[axis as i64])?);
     let mut sources = from.groups.into_iter();
     let index = Tensor { node: places, ..index.clone() };
@@ -101,6 +104,23 @@ fn gather_computed(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor) -> Res<V
         node.settled(chosen)
     })?;
     node.give(x.elem, index.shape, value)
+}
+
+/// The same by places among all elements of the row, where there are many groups of them.
+fn gather_among_all(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor, axis: usize) -> Res<Vec<Value>> {
+    let strides = x.shape.strides();
+    let mut offsets: Vec<Vec<i64>> = index.shape.offsets();
+    for (a, along) in offsets.iter_mut().enumerate() {
+        along.iter_mut().enumerate().for_each(|(i, o)| *o = if a == axis { 0 } else { i as i64 * strides[a] });
+    }
+    node.spend(u64::from(node.width(index.node)))?;
+    let starts = node.constant(flock_ir_spec::Frame::row_i64(crate::shape::sums(&offsets)))?;
+    let stride = node.int(strides[axis])?;
+    let steps = node.op(Op::Mul, &[index.node, stride])?;
+    let places = node.op(Op::Add, &[steps, starts])?;
+    let chosen = node.op(Op::Gather, &[x.node, places])?;
+    let value = node.settled(chosen)?;
+    node.give(x.elem, index.shape.clone(), value)
 }
 
 /// The positions at which slices start that known tuples of indices choose, and the extents of such a slice.
@@ -131,6 +151,10 @@ fn tuples(node: &mut Node<'_, '_>, dims: &[i64], input: usize, batch: usize) -> 
 
 fn gather_nd(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let x = node.tensor(0)?;
+    if let Some(Some(Value::Tensor(index))) = node.inputs.get(1) {
+        let index = index.clone();
+        return gather_tuples(node, &x, &index);
+    }
     let dims = extents(node, &x.shape)?;
     let batch = usize::try_from(node.attributes().int("batch_dims").unwrap_or(0)).unwrap_or(usize::MAX);
     let (starts, slice) = tuples(node, &dims, 1, batch)?;
@@ -142,6 +166,43 @@ fn gather_nd(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let shape = Shape(outer.chain(slice.iter().map(|d| *d as u64)).map(Dim::Fixed).collect());
     let value = node.take(x.node, places)?;
     node.give(x.elem, shape, value)
+}
+
+/// Slices by tuples of indices of the same row; a row with a tuple that is none is refused.
+fn gather_tuples(node: &mut Node<'_, '_>, x: &Tensor, index: &Tensor) -> Res<Vec<Value>> {
+    let rows = |s: &Shape| s.rows_axis() == Some(0);
+    if node.attributes().int("batch_dims") != Some(1) || !rows(&x.shape) || !rows(&index.shape) || !index.elem.is_int() {
+        return Err(node.mixes_rows(format!("indices {} {} into {}", index.elem.name(), index.shape, x.shape)));
+    }
+    let (dims, own) = (x.shape.row_dims(), index.shape.row_dims());
+    let len = own.last().copied().unwrap_or(0) as usize;
+    if len == 0 || len > dims.len() {
+        return Err(node.bad_shape(format!("indices {} into {}", index.shape, x.shape)));
+    }
+    let tuples: i64 = own[..own.len() - 1].iter().product::<u64>() as i64;
+    let each: i64 = dims[len..].iter().product::<u64>() as i64;
+    let strides = Shape::fixed(&dims).strides();
+    node.spend((tuples.saturating_mul(each)).unsigned_abs())?;
+    let mut place: Option<NodeId> = None;
+    for axis in 0..len {
+        let columns = (0..tuples).map(|t| t * len as i64 + axis as i64).flat_map(|c| (0..each).map(move |_| c)).collect();
+        let along = node.take(index.node, columns)?;
+        let along = node.index_within(along, dims[axis], true)?;
+        let stride = node.int(strides[axis])?;
+        let steps = node.op(Op::Mul, &[along, stride])?;
+        place = Some(match place {
+            Some(before) => node.op(Op::Add, &[before, steps])?,
+            None => steps,
+        });
+    }
+    let starts = place.ok_or_else(|| node.bad_shape("no indices"))?;
+    let within = (0..tuples).flat_map(|_| 0..each).collect::<Vec<i64>>();
+    let within = node.constant(flock_ir_spec::Frame::row_i64(within))?;
+    let places = node.op(Op::Add, &[starts, within])?;
+    let chosen = node.op(Op::Gather, &[x.node, places])?;
+    let value = node.settled(chosen)?;
+    let dims: Vec<u64> = own[..own.len() - 1].iter().chain(&dims[len..]).copied().collect();
+    node.give(x.elem, Shape::rows_by(&dims), value)
 }
 
 fn scatter_elements(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {

@@ -1,4 +1,4 @@
-//! Every ONNX twin of the repository's cases, and the graphs of `tests/graphs`, against the answers of onnxruntime.
+//! Every graph of the repository's cases, twins and those that are built by hand, against the answers of onnxruntime.
 
 use crate::common::{self, Case, differences, files, root};
 
@@ -16,22 +16,14 @@ fn check(cases: Vec<(Case, std::path::PathBuf)>, least: usize) {
 }
 
 #[test]
-fn the_twins_of_the_cases_answer_as_onnxruntime_does() {
+fn the_graphs_of_the_cases_answer_as_onnxruntime_does() {
     let cases = files(&root().join("testsuite/cases"), "flk").into_iter().filter_map(|path| {
         let case = Case::read(&path).expect("a case");
         case.section("run:onnx")?;
         let model = path.parent()?.join("models").join(path.file_name()?).with_extension("onnx");
         Some((case, model))
     });
-    check(cases.collect(), 25);
-}
-
-#[test]
-fn graphs_of_single_operators_answer_as_onnxruntime_does() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs");
-    let cases =
-        files(&folder, "flk").into_iter().map(|path| (Case::read(&path).expect("a case"), path.with_extension("onnx")));
-    check(cases.collect(), 10);
+    check(cases.collect(), 60);
 }
 
 /// The models of the flights lift, and give the columns that their kind has.
@@ -44,7 +36,7 @@ fn the_models_of_the_flights_lift() {
         ("delay_linear", &["variable"]),
     ] {
         let bytes = std::fs::read(root().join(format!("testsuite/data/flights/{name}.onnx"))).expect("a model");
-        let module = common::lifted(&bytes, None).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let module = common::lifted(&bytes, None, None).unwrap_or_else(|e| panic!("{name}: {e}"));
         let function = &module.functions[0];
         let found: Vec<&str> = function.outputs.iter().map(|o| &*o.name).collect();
         assert_eq!(found, outputs, "{name}");
@@ -57,8 +49,8 @@ fn the_models_of_the_flights_lift() {
 /// A null number is NaN; a null text or integer fits no tensor, and its row is refused in every column.
 #[test]
 fn nulls_at_the_border() {
-    let graph = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs/encoders.onnx");
-    let module = common::lifted(&std::fs::read(graph).expect("a model"), None).expect("it lifts");
+    let graph = root().join("testsuite/cases/onnx/models/encoders.onnx");
+    let module = common::lifted(&std::fs::read(graph).expect("a model"), None, None).expect("it lifts");
     let data = common::Table::parse("s:str,i:i64,x:f64\na,1,NULL\nNULL,1,1.0\na,NULL,1.0\na,1,1.0").expect("a table");
     let columns = common::score(&module, &data).expect("scores");
     let nulls = |row: usize| columns.iter().filter(|(_, c)| c.is_null_flat(row)).count();

@@ -34,9 +34,9 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A model that lifts.
-pub fn lifted(bytes: &[u8], columns: Option<Vec<String>>) -> Result<Module, String> {
-    lift("model", bytes, &Options { columns, folder: None, ..Options::default() })
+/// A model that lifts, with its tensor data in that folder.
+pub fn lifted(bytes: &[u8], columns: Option<Vec<String>>, folder: Option<&Path>) -> Result<Module, String> {
+    lift("model", bytes, &Options { columns, folder: folder.map(Path::to_owned), ..Options::default() })
         .map_err(|faults| faults.iter().map(|f| format!("{} {f}", f.code)).collect::<Vec<_>>().join("\n"))
 }
 
@@ -96,7 +96,7 @@ pub fn differences(case: &Case, model: &Path) -> Vec<String> {
     let (data, expected) = (table("data"), table("run:onnx"));
     let bytes = std::fs::read(model).expect("a model");
     let named = case.section("onnx").unwrap_or("").contains("names: named");
-    let module = by_own_names(&bytes, &data, named);
+    let module = by_own_names(&bytes, &data, named, model.parent());
     let (module_params, found) = match module.and_then(|m| Ok((m.functions[0].params.clone(), score(&m, &data)?))) {
         Ok(found) => found,
         Err(e) => return vec![e],
@@ -121,11 +121,11 @@ pub fn differences(case: &Case, model: &Path) -> Vec<String> {
 }
 
 /// The model bound to the data's columns: by its own names where the data has them, else in the order of the data.
-fn by_own_names(bytes: &[u8], data: &Table, named: bool) -> Result<Module, String> {
-    let module = lifted(bytes, None)?;
+fn by_own_names(bytes: &[u8], data: &Table, named: bool, folder: Option<&Path>) -> Result<Module, String> {
+    let module = lifted(bytes, None, folder)?;
     let has = |m: &Module| m.functions[0].params.iter().all(|p| data.column(&p.name).is_some());
     if named || has(&module) {
         return Ok(module);
     }
-    lifted(bytes, Some(data.columns.iter().map(|(n, _)| n.clone()).collect()))
+    lifted(bytes, Some(data.columns.iter().map(|(n, _)| n.clone()).collect()), folder)
 }

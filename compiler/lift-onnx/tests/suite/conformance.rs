@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use flock_ir_spec::{Frame, Module, Scalar, eval};
 use flock_lift_onnx::{Options, Reading, lift};
-use onnx_protobuf::{Message, ModelProto, TensorProto};
+use onnx_protobuf::{Message, ModelProto, NodeProto, TensorProto};
 
 use crate::common::root;
 
@@ -58,8 +58,18 @@ struct Case {
     model: ModelProto,
     inputs: Vec<Value>,
     outputs: Vec<Value>,
-    /// The inputs as initializers, where they are tensors.
-    tensors: Vec<Option<TensorProto>>,
+    /// The inputs as what stands for them in the graph.
+    known: Vec<Known>,
+}
+
+/// An input whose value is in the graph.
+enum Known {
+    /// An initializer.
+    Tensor(Box<TensorProto>),
+    /// Initializers, put into a sequence.
+    Sequence(Vec<TensorProto>),
+    /// An optional one that is not there.
+    Absent,
 }
 
 fn folder() -> PathBuf {
@@ -96,22 +106,24 @@ fn values(text: &str, side: &str) -> Vec<Value> {
 fn read(path: &Path) -> Case {
     let text = std::fs::read_to_string(path.join("values.txt")).expect("values");
     let inputs = values(&text, "input");
-    let tensor = |i: usize| {
-        let bytes = std::fs::read(path.join(format!("input_{i}.pb"))).ok()?;
-        TensorProto::parse_from_bytes(&bytes).ok()
+    let tensor = |file: String| TensorProto::parse_from_bytes(&std::fs::read(path.join(file)).ok()?).ok();
+    let known = |(i, input): (usize, &Value)| match tensor(format!("input_{i}.pb")) {
+        Some(t) => Known::Tensor(Box::new(t)),
+        None if input.kind == "absent" => Known::Absent,
+        None => Known::Sequence((0..).map_while(|j| tensor(format!("input_{i}_{j}.pb"))).collect()),
     };
     Case {
         name: path.file_name().expect("a name").to_string_lossy().into(),
         model: ModelProto::parse_from_bytes(&std::fs::read(path.join("model.onnx")).expect("a model"))
             .expect("a model"),
-        tensors: (0..inputs.len()).map(tensor).collect(),
+        known: inputs.iter().enumerate().map(known).collect(),
         inputs,
         outputs: values(&text, "output"),
     }
 }
 
 impl Case {
-    /// The model with the inputs that are not bound as initializers.
+    /// The model with the values of the inputs that are not bound.
     fn bound(&self, bound: &[usize]) -> Option<Vec<u8>> {
         let mut model = self.model.clone();
         let graph = model.graph.as_mut()?;
@@ -119,16 +131,29 @@ impl Case {
         for (i, info) in inputs.drain(..).enumerate() {
             if bound.contains(&i) {
                 graph.input.push(info);
-            } else {
-                graph.initializer.push(self.tensors.get(i)?.clone()?);
+                continue;
             }
+            let mut node = NodeProto { op_type: "Optional".into(), output: vec![info.name], ..NodeProto::default() };
+            match self.known.get(i)? {
+                Known::Tensor(tensor) => {
+                    graph.initializer.push(TensorProto::clone(tensor));
+                    continue;
+                }
+                Known::Sequence(tensors) => {
+                    node.op_type = if tensors.is_empty() { "SequenceEmpty" } else { "SequenceConstruct" }.into();
+                    node.input = tensors.iter().map(|t| t.name.clone()).collect();
+                    graph.initializer.extend(tensors.iter().cloned());
+                }
+                Known::Absent => {}
+            }
+            graph.node.insert(0, node);
         }
         model.write_to_bytes().ok()
     }
 
     /// The sets of inputs to bind, in order.
     fn bindings(&self, way: Way) -> Vec<Vec<usize>> {
-        let tensor = |i: &usize| self.tensors[*i].is_some();
+        let tensor = |i: &usize| matches!(self.known[*i], Known::Tensor(_));
         let all: Vec<usize> = (0..self.inputs.len()).filter(tensor).collect();
         let mut sets: Vec<Vec<usize>> = match way {
             Way::Rows => {

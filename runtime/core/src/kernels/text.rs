@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-#[path = "../../../../ir-spec/src/city.rs"]
-mod city;
-use flock_text::{Instruction, Machine, Pattern, Program};
+use flock_text::{Instruction, Machine, Pattern, Program, city_hash};
 
 use crate::abi::{FlockStatus, FlockStr};
 use crate::arena::Arena;
@@ -109,7 +107,7 @@ export! {
     fn flock_city_hash(x: *const FlockStr, valid: *const u8, rows: usize, out: *mut i64) {
         for i in 0..rows {
             let there = valid.is_null() || *valid.add(i) != 0;
-            *out.add(i) = if there { city::city_hash((*x.add(i)).bytes()).cast_signed() } else { 0 };
+            *out.add(i) = if there { city_hash((*x.add(i)).bytes()).cast_signed() } else { 0 };
         }
     }
     /// Integers as decimal text, in the call's arena.

@@ -12,6 +12,10 @@ const DICTS: &str = "its rows are dicts, and a table binds columns by name";
 const WORDS: &str = "the language has no operator that splits text into words";
 
 static REFUSED: &[(&str, &str)] = &[
+    (
+        "category_encoders.hashing.HashingEncoder",
+        "it hashes text by MD5, or by another digest that it names, and no operator of the language does",
+    ),
     ("sklearn.cluster.SpectralClustering", "it has no prediction for new rows"),
     ("sklearn.decomposition.DictionaryLearning", SPARSE_CODE),
     (

@@ -38,6 +38,7 @@ pub static LIFTERS: &[Lifter] = &[
     encoder("category_encoders.ordinal.OrdinalEncoder"),
     encoder("category_encoders.polynomial.PolynomialEncoder"),
     encoder("category_encoders.quantile_encoder.QuantileEncoder"),
+    encoder("category_encoders.rankhot.RankHotEncoder"),
     encoder("category_encoders.sum_coding.SumEncoder"),
     encoder("category_encoders.target_encoder.TargetEncoder"),
     encoder("category_encoders.woe.WOEEncoder"),
@@ -149,6 +150,7 @@ impl Encoding {
             "OrdinalEncoder" => Encoding::ordinal(view, column),
             "CountEncoder" => Encoding::counts(view, column),
             "LeaveOneOutEncoder" | "CatBoostEncoder" => Encoding::means(view, column),
+            "RankHotEncoder" => Encoding::by_rank(view, column),
             _ => Encoding::by_code(view, column),
         }
     }
@@ -202,6 +204,27 @@ impl Encoding {
         let rows = codes.into_iter().map(|(key, code)| (key, row(code))).collect();
         let mut encoding = Encoding::new(rows, row(-1.0), None);
         encoding.names = names;
+        Ok(encoding)
+    }
+
+    /// 1 for every rank up to the category's own; nothing but 0, or NaN, for what has no rank.
+    fn by_rank(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let table = table(&switch(&view.attr("mapping")?, column)?)?;
+        let none = if view.attr("handle_unknown")?.str() == Some("return_nan") { f64::NAN } else { 0.0 };
+        let default = vec![none; table.index.len()];
+        let row = |code: f64| match table.index.iter().position(|c| c.number() == Some(code)) {
+            Some(i) => table.values.iter().map(|column| column[i]).collect(),
+            None => default.clone(),
+        };
+        let missing = match view.attr("handle_missing")?.str() {
+            Some("return_nan") => Some(vec![f64::NAN; table.index.len()]),
+            Some("ignore") => Some(default.clone()),
+            _ => None,
+        };
+        let codes = codes(&view.attr("ordinal_encoder")?, column)?;
+        let rows = codes.into_iter().map(|(key, code)| (key, row(code))).collect();
+        let mut encoding = Encoding::new(rows, default.clone(), missing);
+        encoding.names = Some(table.columns.iter().map(text).collect());
         Ok(encoding)
     }
 

@@ -26,6 +26,7 @@ pub static LIFTERS: &[Lifter] = &[
         ignores: &["max_values", "variables"],
         lift: cyclical,
     },
+    discretiser("feature_engine.discretisation.arbitrary.ArbitraryDiscretiser"),
     discretiser("feature_engine.discretisation.equal_frequency.EqualFrequencyDiscretiser"),
     discretiser("feature_engine.discretisation.equal_width.EqualWidthDiscretiser"),
     discretiser("feature_engine.discretisation.geometric_width.GeometricWidthDiscretiser"),
@@ -78,8 +79,8 @@ const fn capper(class: &'static str) -> Lifter {
 const fn discretiser(class: &'static str) -> Lifter {
     Lifter {
         class,
-        reads: &["variables_", "binner_dict_", "return_boundaries", "return_object"],
-        ignores: &["bins", "precision", "q", "variables"],
+        reads: &["variables_", "binner_dict_", "errors", "return_boundaries", "return_object"],
+        ignores: &["binning_dict", "bins", "precision", "q", "variables"],
         lift: discretise,
     }
 }
@@ -181,7 +182,7 @@ pub(super) fn replaced(
 }
 
 /// A column of numbers, neither NaN nor infinite.
-fn whole(cx: &mut Lift, view: &View<'_>, column: &Columns) -> Res<NodeId> {
+pub(super) fn whole(cx: &mut Lift, view: &View<'_>, column: &Columns) -> Res<NodeId> {
     super::refuse_single(column, view)?;
     cx.settle(column)?;
     cx.refuse_non_finite(column, view)?;
@@ -255,10 +256,11 @@ fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     if view.attr("return_boundaries")?.bool()? || view.attr("return_object")?.bool()? {
         return Err(view.unsupported("bins as text or objects"));
     }
+    let refuses = view.get("errors").is_some_and(|errors| errors.str() == Some("raise"));
     let out = replaced(cx, view, &input, |cx, variable, column| {
         let place = named(view, "binner_dict_", variable)?;
         let edges = place.f64s()?;
-        if edges.len() < 2 || !edges.is_sorted() {
+        if edges.len() < 2 || !edges.is_sorted_by(|a, b| a < b) {
             return Err(place.expected("two or more ascending edges"));
         }
         let x = whole(cx, view, &column)?;
@@ -271,6 +273,10 @@ fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         let below = cx.op(Op::Select, &[first, one, below])?;
         let (under, over) = (cx.with_row(Op::Eq, below, vec![0.0])?, cx.with_row(Op::Eq, below, vec![count])?);
         let outside = cx.op(Op::Or, &[under, over])?;
+        if refuses {
+            let inside = cx.op(Op::Not, &[outside])?;
+            cx.b.refuse_unless(inside);
+        }
         let bin = cx.op(Op::Sub, &[below, one])?;
         let bin = cx.op(Op::Select, &[outside, nan, bin])?;
         Ok(Columns::node(bin, 1, Facts { nan: true, ..Facts::CODES }, None))

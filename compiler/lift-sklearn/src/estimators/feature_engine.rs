@@ -288,6 +288,8 @@ fn drop(cx: &mut Lift, view: &View<'_>, mut input: Columns) -> Res<Lifted> {
     let names = names(view, &input)?;
     let dropped = listed(view, "features_to_drop_", &names)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped.contains(i)).collect();
+    // What a step before refuses in a column that goes is refused all the same.
+    cx.settle(&input)?;
     input.names = Some(names);
     cx.select(&input, &kept).map(Lifted::Columns)
 }

@@ -76,6 +76,7 @@ fn appended(
         return Err(view.unsupported(format!("a new column in the place of `{twice}`")));
     }
     let dropped = view.attr("drop_original")?.bool()?;
+    cx.settle(&input)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped || !read.contains(i)).collect();
     input.names = Some(names);
     let mut out = cx.select(&input, &kept)?;

@@ -77,7 +77,9 @@ class Bench:
                 continue
             if margins is None:
                 margins = self._margins(subject, model, rows, expected)
-            found += _differences(engine, answer, expected, margins)
+            # XGBoost's probabilities are float32.
+            single = any(call.name.startswith("XGB") for call in subject.spec.calls())
+            found += _differences(engine, answer, expected, margins, 1e-6 if single else TOLERANCE)
         return found, refused
 
     def _answer(self, engine: str, table: pa.Table) -> dict[str, list]:
@@ -118,9 +120,11 @@ class Bench:
         if report["ensembles"] and not report["rounding"]:
             return None
         margins = {c.name: np.zeros(len(c.values)) for c in expected}
+        # scikit-learn's distances to itself are as far from 0 as the root of a rounding.
+        step = 3e-8 if any(c.name == "KNNImputer" and "weights" in c.params for c in subject.spec.calls()) else 3e-13
         rng = np.random.default_rng(0)
         for _ in range(3):
-            moved = [Column(c.name, c.type, [_nudged(rng, v) for v in c.values]) if c.type == "f64" else c for c in subject.rows]
+            moved = [Column(c.name, c.type, [_nudged(rng, v, step) for v in c.values]) if c.type == "f64" else c for c in subject.rows]
             try:
                 answers = {c.name: c for c in scoring.score(model, to_frame(moved, {}, subject.named))}
             except Exception:
@@ -133,15 +137,15 @@ class Bench:
         return margins
 
 
-def _nudged(rng, value):
-    return value if value is None or not math.isfinite(value) else value * (1 + 3e-13 * rng.uniform(-1, 1))
+def _nudged(rng, value, step: float):
+    return value if value is None or not math.isfinite(value) else value * (1 + step * rng.uniform(-1, 1))
 
 
 def _same(one, other) -> bool:
     return one == other or (isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other))
 
 
-def _differences(engine: str, answer: dict[str, list], expected: list[Column], margins) -> list[Finding]:
+def _differences(engine: str, answer: dict[str, list], expected: list[Column], margins, tolerance: float) -> list[Finding]:
     wanted = {column.name: column for column in expected}
     if set(answer) != set(wanted):
         return [Finding(engine, "columns", f"{list(answer)}, expected {list(wanted)}", [])]
@@ -150,7 +154,7 @@ def _differences(engine: str, answer: dict[str, list], expected: list[Column], m
         rows, words = [], ""
         for at, (got, want) in enumerate(zip(answer[name], column.values)):
             margin = 0.0 if margins is None else margins[name][at]
-            if not _equal(got, want, margin):
+            if not _equal(got, want, margin, tolerance):
                 rows.append(at)
                 words = words or f"row {at} {name}: {got!r}, expected {want!r}"
         if rows:
@@ -159,7 +163,7 @@ def _differences(engine: str, answer: dict[str, list], expected: list[Column], m
     return found
 
 
-def _equal(got, want, margin: float) -> bool:
+def _equal(got, want, margin: float, tolerance: float) -> bool:
     if isinstance(want, float) and math.isnan(want):
         return got is None or (isinstance(got, float) and math.isnan(got))
     if got is None or want is None:
@@ -169,4 +173,4 @@ def _equal(got, want, margin: float) -> bool:
     got, want = float(got), float(want)
     if got == want or not math.isfinite(want):
         return got == want or margin == math.inf
-    return abs(got - want) <= TOLERANCE * max(1.0, abs(want)) + margin
+    return abs(got - want) <= tolerance * max(1.0, abs(want)) + margin

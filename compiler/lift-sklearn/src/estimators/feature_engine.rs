@@ -141,6 +141,12 @@ pub(super) fn names(view: &View<'_>, input: &Columns) -> Res<Vec<String>> {
     Ok(names)
 }
 
+/// The names that the columns have behind the transformer: one that was fitted on an array numbers them for itself.
+pub(super) fn shown(names: &[String], input: &Columns) -> Vec<String> {
+    let numbered = names.iter().enumerate().all(|(i, name)| *name == format!("x{i}"));
+    input.names.clone().filter(|own| numbered && own.len() == names.len()).unwrap_or_else(|| names.to_vec())
+}
+
 /// A list of column names, within those.
 pub(super) fn listed(view: &View<'_>, attribute: &str, names: &[String]) -> Res<Vec<usize>> {
     let list = view.attr(attribute)?;
@@ -165,14 +171,15 @@ pub(super) fn replaced(
     mut new: impl FnMut(&mut Lift, &str, Columns) -> Res<Columns>,
 ) -> Res<Columns> {
     let names = names(view, input)?;
+    let shown = shown(&names, input);
     let variables = listed(view, "variables_", &names)?;
     let mut out = Columns::none();
     for (i, mut column) in cx.split(input)?.into_iter().enumerate() {
-        column.names = Some(vec![names[i].clone()]);
+        column.names = Some(vec![shown[i].clone()]);
         out.append(match variables.contains(&i) {
             true => {
                 let mut replaced = new(cx, &names[i], column)?;
-                replaced.names = Some(vec![names[i].clone()]);
+                replaced.names = Some(vec![shown[i].clone()]);
                 replaced
             }
             false => column,
@@ -223,7 +230,7 @@ fn indicator(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let variables = listed(view, "variables_", &names)?;
     let columns = cx.split(&input)?;
     let mut out = input.clone();
-    out.names = Some(names.clone());
+    out.names = Some(shown(&names, &input));
     for i in variables {
         let (x, kind) = cx.single(&columns[i], Kind::Number, view)?;
         let missing = cx.op(if kind == Kind::Number { Op::IsNan } else { Op::IsNull }, &[x])?;
@@ -260,8 +267,9 @@ fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let out = replaced(cx, view, &input, |cx, variable, column| {
         let place = named(view, "binner_dict_", variable)?;
         let edges = place.f64s()?;
-        if edges.len() < 2 || !edges.is_sorted_by(|a, b| a < b) {
-            return Err(place.expected("two or more ascending edges"));
+        // A constant column has one edge, and no bin.
+        if edges.is_empty() || !edges.is_sorted_by(|a, b| a < b) {
+            return Err(place.expected("ascending edges"));
         }
         let x = whole(cx, view, &column)?;
         let first = cx.with_row(Op::Eq, x, vec![edges[0]])?;
@@ -290,7 +298,7 @@ fn drop(cx: &mut Lift, view: &View<'_>, mut input: Columns) -> Res<Lifted> {
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped.contains(i)).collect();
     // What a step before refuses in a column that goes is refused all the same.
     cx.settle(&input)?;
-    input.names = Some(names);
+    input.names = Some(shown(&names, &input));
     cx.select(&input, &kept).map(Lifted::Columns)
 }
 
@@ -301,7 +309,7 @@ fn cyclical(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let dropped = view.attr("drop_original")?.bool()?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped || !variables.contains(i)).collect();
     let mut named_input = input.clone();
-    named_input.names = Some(names.clone());
+    named_input.names = Some(shown(&names, &input));
     let mut out = cx.select(&named_input, &kept)?;
     for i in variables {
         let name = &names[i];

@@ -11,7 +11,7 @@
 
 use flock_ir_spec::{Attr, DType, Diagnostic, Frame, FrameType, NodeId, Op};
 
-use super::feature_engine::{listed, names, whole};
+use super::feature_engine::{listed, names, shown, whole};
 use crate::columns::Columns;
 use crate::features::{ANY, as_number, row};
 use crate::lift::{Lift, Lifted, Lifter};
@@ -78,7 +78,7 @@ fn appended(
     let dropped = view.attr("drop_original")?.bool()?;
     cx.settle(&input)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped || !read.contains(i)).collect();
-    input.names = Some(names);
+    input.names = Some(shown(&names, &input));
     let mut out = cx.select(&input, &kept)?;
     for (name, node) in new {
         out.append(Columns::node(node, 1, ANY, Some(vec![name])));

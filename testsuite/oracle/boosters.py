@@ -179,6 +179,11 @@ def catboost(model, data: list, options: dict[str, str]) -> dict[str, list]:
         labels = np.asarray(model.predict(frame, prediction_type="Class")).ravel().tolist()
         p = model.predict(frame, prediction_type="Probability")
         return {"prediction": labels} | {f"probability_{name}": p[:, k].tolist() for k, name in enumerate(names)}
+    if loss in ("MultiLogloss", "MultiCrossEntropy"):
+        labels, p = model.predict(frame, prediction_type="Class"), model.predict(frame, prediction_type="Probability")
+        targets = [{f"prediction_{k}": labels[:, k].tolist(), f"probability_{k}_0": (1 - p[:, k]).tolist(),
+                    f"probability_{k}_1": p[:, k].tolist()} for k in range(p.shape[1])]
+        return {name: values for target in targets for name, values in target.items()}
     exponent = loss in ("Poisson", "Tweedie")
     return numbers(model.predict(frame, prediction_type="Exponent" if exponent else "RawFormulaVal"))
 
@@ -211,6 +216,8 @@ def answer(case: Case, lock: Lock, check: bool) -> dict[str, str]:
             path.parent.mkdir(exist_ok=True)
             save(scope["model"], path)
             lock.record(path, origin(case))
+    if case.get("refused") is not None:
+        return {}
     models = [load(path) for path in model_files(case)]
     sections = {}
     if case.get("data:python") is not None:

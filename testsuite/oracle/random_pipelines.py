@@ -59,7 +59,7 @@ def one(number: int) -> dict:
     if found:
         subject, finding = shrink(subject, found[0], State.bench, State.scope)
         path = State.arguments.out / f"{seed}-{number}.flk"
-        path.write_text(case(subject, finding, f"seed {seed}, number {number}"), encoding="utf-8")
+        path.write_text(case(subject, finding, f"seed {seed}, number {number}", State.known.imports), encoding="utf-8")
         answer["failure"] = f"{path}\n    {finding.engine}: {finding.text[:600]}\n    {subject.spec.code()[:400]}"
     return answer
 

@@ -132,22 +132,23 @@ def _features(model, rows) -> dict[str, list]:
     if hasattr(table, "toarray"):
         table = table.toarray()
     if isinstance(table, pd.DataFrame):
-        return {str(name): table[name].tolist() for name in table.columns}
+        names = _names(model, table.shape[1], [str(name) for name in table.columns])
+        return {name: table.iloc[:, at].tolist() for at, name in enumerate(names)}
     table = np.asarray(table)
     if table.ndim == 1:
         table = table.reshape(-1, 1)
-    names = _names(model, table.shape[1])
+    names = _names(model, table.shape[1], [f"output_{at}" for at in range(table.shape[1])])
     if len(set(names)) != len(names):
         raise NameError(f"two outputs have the same name: {', '.join(names)}")
     return {name: table[:, at].tolist() for at, name in enumerate(names)}
 
 
-def _names(model, width: int) -> list[str]:
+def _names(model, width: int, otherwise: list[str]) -> list[str]:
     try:
         names = [str(name) for name in model.get_feature_names_out()]
     except (AttributeError, ValueError):
         names = []
-    return names if len(names) == width else [f"output_{at}" for at in range(width)]
+    return names if len(names) == width else otherwise
 
 
 def typed(columns: dict[str, list], floats: str = "f64") -> list[Column]:

@@ -41,6 +41,8 @@ def answer(job: dict, names: dict) -> dict:
     options = case.settings("options")
     path = Path(job["model"])
     model = fit(case, path, options, names) if job["fit"] else files.load(path)
+    if case.get("refused") is not None:
+        return {"case": job["case"], "sections": {}}
     sections = {}
     if job["newest"] and case.get("data:python") is not None:
         sections["data"] = make_rows(case, model, names)

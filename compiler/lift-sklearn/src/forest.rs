@@ -174,7 +174,7 @@ pub(crate) fn classifier(
 ) -> Res<Prediction> {
     let missing = refuse(cx, view, &trees[0], forest, input)?;
     let labels = labels(view)?;
-    let leaf = LeafClasses::of(view, labels.iter().map(Labels::len).collect())?;
+    let leaf = LeafClasses::of(&trees[0], labels.iter().map(Labels::len).collect())?;
     let most = leaf.classes.iter().copied().max().unwrap_or(0);
     expect_leaves(trees, labels.len(), most)?;
     let mut agree = true;

@@ -54,6 +54,19 @@ impl Labels {
         Labels { texts: (0..n).map(|i| i.to_string()).collect(), table }
     }
 
+    /// The position of the label that is equal to a value, as Python compares: `True` is 1.
+    pub fn position(&self, value: &Plain) -> Option<usize> {
+        let equal = |label: Scalar| match (label, value) {
+            (Scalar::Str(label), Plain::Str(value)) => *label == **value,
+            (Scalar::Bool(label), value) => value.number() == Some(f64::from(u8::from(label))),
+            (Scalar::I64(label), Plain::Int(value)) => label == *value,
+            (Scalar::I64(label), value) => value.number() == Some(label as f64),
+            (Scalar::F64(label), value) => value.number() == Some(label),
+            _ => false,
+        };
+        (0..self.len()).find(|i| equal(self.table.get(*i, 0)))
+    }
+
     /// A label per row of a table.
     pub fn stored(table: Frame) -> Labels {
         let text_of = |i: usize| match table.get(i, 0) {

@@ -294,6 +294,7 @@ impl Lift {
         self.open(view, lifter);
         if let Some(n) = view.get("n_features_in_").and_then(|n| n.size().ok())
             && n != input.width()
+            && !input.is_unknown()
         {
             let message = format!("fitted on {n} columns, the steps before give {}", input.width());
             return Err(Diagnostic::new("flock::lift::width", view.path(), message));

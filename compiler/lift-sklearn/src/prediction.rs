@@ -32,6 +32,8 @@ pub struct Classes {
     pub probabilities: Option<NodeId>,
     /// `decision_function`, where the class has that method.
     pub decision: Option<Decision>,
+    /// Whether the labels are the numbers of a mixture's components, and no classes that it was told.
+    pub components: bool,
 }
 
 /// What a `decision_function` gives.
@@ -46,7 +48,7 @@ pub struct Decision {
 impl Classes {
     /// A label without probabilities or scores.
     pub fn new(labels: Labels, label: NodeId) -> Classes {
-        Classes { labels, label, probabilities: None, decision: None }
+        Classes { labels, label, probabilities: None, decision: None, components: false }
     }
 
     /// With `predict_proba`.
@@ -59,6 +61,12 @@ impl Classes {
     #[must_use]
     pub fn with_decision(self, scores: NodeId) -> Classes {
         Classes { decision: Some(Decision { scores, pairwise: false }), ..self }
+    }
+
+    /// As those of a mixture.
+    #[must_use]
+    pub fn of_components(self) -> Classes {
+        Classes { components: true, ..self }
     }
 
     /// As the only target.

@@ -87,6 +87,7 @@ fn task(cx: &Lift, prediction: &Prediction) -> Task {
         Prediction::Numbers(node) if cx.width(*node) == 1 => Task::Regression,
         Prediction::Numbers(_) => Task::MultiOutput,
         Prediction::Classes(targets) => match targets.as_slice() {
+            [target] if target.components => Task::Clusters,
             [target] => of_count(target.labels.len()),
             _ => Task::MultiOutput,
         },

@@ -141,6 +141,13 @@ fn differences(model: &Path, sections: &BTreeMap<String, String>, version: &str)
     let columns = options.get("columns").map(|c| c.split(',').map(|c| c.trim().to_string()).collect());
     let tolerance: f64 = options.get("tolerance").map_or(1e-9, |t| t.parse().expect("a tolerance"));
     let bytes = std::fs::read(model).expect("the model");
+    if let Some(words) = sections.get("refused") {
+        let told = match lift("model", &bytes, &Options { columns, booster: Some(booster), ..Options::default() }) {
+            Ok(_) => "a module".into(),
+            Err(faults) => faults.iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("\n"),
+        };
+        return if told.contains(words.as_str()) { Vec::new() } else { vec![format!("{told}, expected {words}")] };
+    }
     let data = table(&sections["data"]);
     let types = data.columns.iter().cloned().collect();
     let define = options.get("define").map(|file| {

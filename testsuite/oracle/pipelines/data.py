@@ -61,6 +61,9 @@ def _target(rng, task: str, columns: dict, rows: int) -> list | None:
     for values in columns.values():
         part = np.array([hash_of(v) if isinstance(v, str) else v for v in values])
         signal = signal + rng.normal() * (part - part.mean()) / (part.std() + 1e-9)
+    if rng.random() < 0.1 and task in ("regressor", "classifier"):
+        both = np.stack([signal, rng.permutation(signal)], axis=1)
+        return (np.round(both, 2) if task == "regressor" else (both > np.median(signal)).astype(int)).tolist()
     if task == "regressor":
         return np.round(np.abs(signal) + 0.5 if rng.random() < 0.3 else signal * 3, 2).tolist()
     if task != "classifier":

@@ -11,7 +11,7 @@ import hard
 from frames import to_frame
 from pipelines.data import Data, hard_rows
 from pipelines.estimators import Known
-from pipelines.spec import Call
+from pipelines.spec import Call, Raw
 from tables import Column
 
 TASKS = ["classifier"] * 5 + ["regressor"] * 3 + ["transformer", "outlier", "cluster"]
@@ -62,6 +62,7 @@ def draw(rng, known: Known, scope: dict, only: list[str]) -> tuple[Subject, obje
         if task not in known.by_role:
             continue
         data = Data(rng, task)
+        known.numbers = list(data.numbers)
         try:
             spec = _spec(rng, known, task, data)
         except KeyError:
@@ -86,7 +87,7 @@ def _spec(rng, known: Known, task: str, data: Data) -> Call:
 
     def one(names: list[str]) -> Call:
         name = names[rng.integers(len(names))]
-        return known._call(rng, known.scope[name], "transformer", 1)
+        return known.call(rng, name, "transformer", 1)
 
     numbers = [one(plain) for _ in range(int(rng.choice([0, 1, 1, 2])))]
     imputers = [name for name in plain if name.endswith("Imputer")]
@@ -94,7 +95,8 @@ def _spec(rng, known: Known, task: str, data: Data) -> Call:
         numbers.insert(0, one(imputers))
     steps = []
     if data.words or rng.random() < 0.25:
-        steps.append(("columns", _columns(rng, data, numbers, [one(encoders)] if encoders else [])))
+        texts = [one([name]) for name in known.by_role["transformer"] if name.endswith("Vectorizer")]
+        steps.append(("columns", _columns(rng, data, numbers, [one(encoders)] if encoders else [], texts)))
     else:
         steps += [(f"t{at}", call) for at, call in enumerate(numbers)]
     if rng.random() < 0.1:
@@ -106,15 +108,21 @@ def _spec(rng, known: Known, task: str, data: Data) -> Call:
         steps.append(("model", known.draw(rng, task)))
     if not steps:
         steps.append(("t", one(plain)))
+    if task == "classifier" and rng.random() < 0.1:
+        samplers = [f"{name}(random_state=0)" for name in ("RandomUnderSampler", "RandomOverSampler")]
+        steps.insert(-1, ("sampler", Raw(samplers[rng.integers(2)])))
+        return Call("SampledPipeline", {"steps": steps}, ("steps",))
     return steps[0][1] if len(steps) == 1 else Call("Pipeline", {"steps": steps}, ("steps",))
 
 
-def _columns(rng, data: Data, numbers: list[Call], words: list[Call]) -> Call:
+def _columns(rng, data: Data, numbers: list[Call], words: list[Call], texts: list[Call]) -> Call:
     parts = []
     if data.numbers:
         parts.append(("numbers", _chain(numbers), list(data.numbers)))
     if data.words and words:
         parts.append(("words", _chain(words), list(data.words)))
+    if data.words and texts and rng.random() < 0.3:
+        parts.append(("text", texts[rng.integers(len(texts))], data.words[0]))
     params = {"transformers": parts}
     if rng.random() < 0.2 and len(data.numbers) > 1:
         at = [name for name, _, _ in parts].index("numbers")

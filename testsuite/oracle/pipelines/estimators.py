@@ -5,7 +5,7 @@ import importlib
 import inspect
 import numbers
 
-from pipelines.spec import Call
+from pipelines.spec import Call, Raw
 
 # Parameters that stay as they are: they change how a fit runs, or what is drawn at random, and not what a file says.
 FIXED = {"n_jobs", "verbose", "memory", "copy", "copy_X", "warm_start", "cache_size", "random_state", "max_iter", "tol",
@@ -28,6 +28,9 @@ ONLY_WHERE = {
                      "PLSCanonical", "CCA", "GaussianMixture", "BayesianGaussianMixture", "NeighborhoodComponentsAnalysis"),
 }
 
+# How category_encoders' classes may take what they do not know.
+POLICIES = {"handle_unknown": ["return_nan", "error", "value"], "handle_missing": ["return_nan", "error", "value"]}
+
 # Options of the libraries beside scikit-learn, which have no such table.
 OPTIONS = {
     "XGBClassifier": {"n_estimators": [2, 5], "max_depth": [1, 3], "booster": ["gbtree", "dart", "gblinear"],
@@ -40,39 +43,93 @@ OPTIONS = {
                       "objective": ["regression", "l1", "huber", "quantile"], "zero_as_missing": [True]},
     "CatBoostClassifier": {"depth": [2, 4], "nan_mode": ["Min", "Max"], "grow_policy": ["Lossguide", "Depthwise"]},
     "CatBoostRegressor": {"depth": [2, 4], "nan_mode": ["Min", "Max"], "loss_function": ["MAE", "Quantile"]},
+    "BaseNEncoder": {"base": [3]},
+    "LogTransformer": {"base": ["10"]}, "LogCpTransformer": {"base": ["10"]},
+    "PowerTransformer of feature_engine": {"exp": [0.5, 2, 3, -1]},
+    "Winsorizer": {"capping_method": ["iqr", "quantiles", "mad"], "tail": ["both", "left"], "missing_values": ["ignore"]},
+    "EqualWidthDiscretiser": {"bins": [3, 5]}, "EqualFrequencyDiscretiser": {"q": [3, 4]},
+    "GeometricWidthDiscretiser": {"bins": [3, 5]},
+    "MeanMedianImputer": {"imputation_method": ["mean"]}, "EndTailImputer": {"tail": ["left"], "imputation_method": ["iqr", "max"]},
+    "ArbitraryNumberImputer": {"arbitrary_number": [-1, 0.5]}, "AddMissingIndicator": {"missing_only": [False]},
+    "CategoricalImputer": {"imputation_method": ["frequent"], "ignore_format": [True]},
+    "RareLabelEncoder": {"tol": [0.1, 0.3], "n_categories": [2], "missing_values": ["ignore"]},
+    "CountFrequencyEncoder": {"encoding_method": ["frequency"], "missing_values": ["ignore"], "unseen": ["encode"]},
+    "MeanEncoder": {"missing_values": ["ignore"], "unseen": ["encode"], "smoothing": [1.5, "auto"]},
+    "OrdinalEncoder of feature_engine": {"encoding_method": ["arbitrary"], "missing_values": ["ignore"], "unseen": ["encode"]},
+    "OneHotEncoder of feature_engine": {"drop_last": [True], "top_categories": [2]},
+    "CyclicalFeatures": {"drop_original": [True]},
 }
 ALWAYS = {
     "CatBoostClassifier": {"verbose": False, "allow_writing_files": False, "iterations": 4},
     "CatBoostRegressor": {"verbose": False, "allow_writing_files": False, "iterations": 4},
     "LGBMClassifier": {"verbose": -1, "min_child_samples": 3}, "LGBMRegressor": {"verbose": -1, "min_child_samples": 3},
 }
+# What classes cannot do without and the columns decide.
+BY_COLUMNS = {
+    "DropFeatures": lambda rng, names: {"features_to_drop": names[:1]},
+    "MathFeatures": lambda rng, names: {
+        "variables": names[:3], "func": rng.permutation(["sum", "prod", "mean", "std", "var", "median", "min", "max"])[:3].tolist(),
+        "missing_values": str(rng.choice(["raise", "ignore"])), "drop_original": bool(rng.random() < 0.3)},
+    "RelativeFeatures": lambda rng, names: {
+        "variables": names[:1], "reference": names[1:],
+        "func": rng.permutation(["add", "mul", "sub", "div", "truediv", "floordiv", "mod", "pow"])[:3].tolist(),
+        "fill_value": [None, 0, -1.5][rng.integers(3)], "missing_values": str(rng.choice(["raise", "ignore"]))},
+    "ArbitraryDiscretiser": lambda rng, names: {"binning_dict": {names[0]: [-2.0, 0.0, 0.5, 3.0, 20.0]}},
+    "ArbitraryOutlierCapper": lambda rng, names: {"max_capping_dict": {names[0]: 1.0}, "min_capping_dict": {names[-1]: -0.5}},
+    "FunctionTransformer": lambda rng, names: {"func": Raw(f"np.{rng.choice(['log1p', 'sqrt', 'exp', 'abs', 'cbrt', 'sin'])}")},
+    "GridSearchCV": lambda rng, names: {"param_grid": {}},
+    "HalvingGridSearchCV": lambda rng, names: {"param_grid": {}},
+    "RandomizedSearchCV": lambda rng, names: {"param_distributions": {}, "n_iter": 1},
+    "HalvingRandomSearchCV": lambda rng, names: {"param_distributions": {}},
+}
+# A pipeline with a sampler, which has no part in a prediction.
+SAMPLED = """from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import Pipeline as SampledPipeline
+from imblearn.under_sampling import RandomUnderSampler"""
 # Built by hand in `draw`, or of no use in a row of steps.
-APART = {"Pipeline", "ColumnTransformer", "FeatureUnion", "FunctionTransformer", "LabelEncoder", "LabelBinarizer",
+APART = {"Pipeline", "ColumnTransformer", "FeatureUnion", "LabelEncoder", "LabelBinarizer",
          "MultiLabelBinarizer", "DictVectorizer", "FeatureHasher", "KernelCenterer", "FrozenEstimator", "IsotonicRegression"}
 
 
 class Known:
-    """The classes that flockc lifts, by what they do."""
+    """The classes that flockc lifts, by what they do; `imports` has the line for each that scikit-learn does not have,
+    and `numbers` the names of the columns that are drawn for."""
 
     def __init__(self, classes: list[str]):
-        self.scope, self.by_role = {}, {}
-        for full in classes:
+        self.scope, self.by_role, self.imports, self.numbers = {}, {}, {}, []
+        for full in sorted(classes, key=lambda full: not full.startswith("sklearn.")):
             found = _find(full)
-            if found is not None and found.__name__ not in APART:
-                self.scope[found.__name__] = found
-                for role in _roles(found):
-                    self.by_role.setdefault(role, []).append(found.__name__)
+            if found is None or found.__name__ in APART:
+                continue
+            name = self._name(full, found)
+            self.scope[name] = found
+            for role in _roles(found):
+                self.by_role.setdefault(role, []).append(name)
+        self.imports["SampledPipeline"] = SAMPLED
+        exec(SAMPLED, self.scope)
+
+    def _name(self, full: str, cls) -> str:
+        """The bare name, with the library in front of it where another has it too."""
+        library, name = full.split(".")[0], cls.__name__
+        if library == "sklearn":
+            return name
+        alias = library.title().replace("_", "") + name if name in self.scope else name
+        self.imports[alias] = f"from {full.rpartition('.')[0]} import {name}" + (f" as {alias}" if alias != name else "")
+        return alias
 
     def draw(self, rng, role: str, depth: int = 0) -> Call:
         """A random class of a role with random options."""
         names = self.by_role[role] if depth == 0 else [n for n in self.by_role[role] if not _around(self.scope[n])]
-        return self._call(rng, self.scope[names[rng.integers(len(names))]], role, depth)
+        return self.call(rng, names[rng.integers(len(names))], role, depth)
 
-    def _call(self, rng, cls, role: str, depth: int) -> Call:
-        name = cls.__name__
+    def call(self, rng, name: str, role: str, depth: int) -> Call:
+        """That class with random options."""
+        cls = self.scope[name]
         parameters = inspect.signature(cls).parameters
         params = {key: value for key, value in GIVEN.items()
                   if key in parameters and name in ONLY_WHERE.get(key, (name,))} | ALWAYS.get(name, {})
+        if name in BY_COLUMNS:
+            params |= BY_COLUMNS[name](rng, self.numbers)
         required = tuple(params)
         inner = "classifier" if role == "classifier" else "regressor"
         if "estimators" in parameters:
@@ -82,7 +139,7 @@ class Known:
         elif "estimator" in parameters and (_needs(parameters["estimator"]) or rng.random() < 0.5):
             params["estimator"] = self.draw(rng, inner, depth + 1)
             required += ("estimator",) if _needs(parameters["estimator"]) else ()
-        for key, value in _options(rng, cls).items():
+        for key, value in _options(rng, name, cls).items():
             params.setdefault(key, value)
         return Call(name, params, required)
 
@@ -103,12 +160,14 @@ def _roles(cls) -> list[str]:
     """What a class can be in a pipeline."""
     from sklearn.base import (ClassifierMixin, ClusterMixin, OutlierMixin, RegressorMixin)
 
+    if cls.__name__.endswith("SearchCV"):
+        return ["classifier", "regressor"]
     mixins = {"classifier": ClassifierMixin, "regressor": RegressorMixin, "outlier": OutlierMixin, "cluster": ClusterMixin}
-    roles = [role for role, mixin in mixins.items() if issubclass(cls, mixin)]
+    roles = [role for role, mixin in mixins.items() if issubclass(cls, mixin) and hasattr(cls, "predict")]
+    roles += [role for role in ("classifier", "regressor") if cls.__name__ == f"CatBoost{role.title()}"]
+    roles += ["cluster"] if cls.__name__.endswith("Mixture") else []
     if roles:
         return roles
-    if cls.__name__.endswith(("SearchCV", "MultiOutputClassifier")):
-        return []
     return ["transformer"] if hasattr(cls, "transform") else []
 
 
@@ -122,9 +181,9 @@ def _around(cls) -> bool:
     return any(key in parameters for key in ("estimators", "estimator", "base_estimator"))
 
 
-def _options(rng, cls) -> dict:
+def _options(rng, name: str, cls) -> dict:
     """At most three parameters with values that differ from the default."""
-    table = OPTIONS.get(cls.__name__)
+    table = OPTIONS.get(name, POLICIES if cls.__module__.startswith("category_encoders.") else None)
     if table is None:
         constraints = getattr(cls, "_parameter_constraints", {})
         table = {key: _values(rng, allowed) for key, allowed in constraints.items()

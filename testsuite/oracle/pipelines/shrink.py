@@ -57,17 +57,18 @@ def _rows(columns: list[Column], rows) -> list[Column]:
     return [Column(c.name, c.type, [c.values[at] for at in rows]) for c in columns]
 
 
-def case(subject: Subject, finding: Finding, seed: str) -> str:
+def case(subject: Subject, finding: Finding, seed: str, imports: dict[str, str]) -> str:
     """The text of a case; `cargo xtask oracle` adds the library's answer."""
     columns = {c.name: [float("nan") if v is None else v for v in c.values] for c in subject.train}
     frame = ", ".join(f"{name!r}: {literal(values)}" for name, values in columns.items())
     words = [c.name for c in subject.train if c.type == "str"]
     dtype = f".astype({{{', '.join(f'{name!r}: object' for name in words)}}})" if words else ""
     target = "" if subject.target is None else f", {literal(subject.target)}"
+    lines = "".join(f"{imports[name]}\n" for name in sorted({c.name for c in subject.spec.calls()} & set(imports)))
     rows = "rows" if subject.named else "rows.to_numpy()"
     return (
         f"Found by random pipelines ({seed}) on {finding.engine}: {finding.text.splitlines()[0][:200]}\n\n"
         f"=== options\nversions: 1.9\n\n"
-        f"=== sklearn\nrows = pd.DataFrame({{{frame}}}){dtype}\nmodel = {subject.spec.code()}\nmodel.fit({rows}{target})\n\n"
+        f"=== sklearn\n{lines}rows = pd.DataFrame({{{frame}}}){dtype}\nmodel = {subject.spec.code()}\nmodel.fit({rows}{target})\n\n"
         f"=== data\n{write(subject.rows)}"
     )

@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 
+class Raw(str):
+    """Python that is printed as it stands."""
+
+
 @dataclass
 class Call:
     """`name(**params)`; a parameter is a literal, a call, or a list of tuples that hold calls."""
@@ -36,6 +40,8 @@ def literal(value) -> str:
     """Python that makes a value."""
     if isinstance(value, Call):
         return value.code()
+    if isinstance(value, Raw):
+        return str(value)
     if isinstance(value, (list, tuple)):
         inner = ", ".join(map(literal, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use flock::artefact;
 use flock_ir_spec::Diagnostic;
@@ -89,10 +90,14 @@ fn parts(s: &Subject) -> Vec<Part> {
     if s.suffix.starts_with("sklearn") {
         let define = s.define().map(|path| artefact::definitions(&[path]).unwrap()).unwrap_or_default();
         let options = flock_lift_sklearn::Options { columns, types, define, booster: Some(artefact::booster) };
-        let part = |seen: flock_lift_sklearn::Surveyed| Part {
-            row: seen.tasks.iter().map(|task| (listed_name(&seen.class), task.name().to_owned())).collect(),
-            step: seen.step,
-            lifted: seen.lifted,
+        let part = |seen: flock_lift_sklearn::Surveyed| {
+            let class = listed_name(&seen.class);
+            let row = match seen.tasks[..] {
+                // What is refused need not say what it would do.
+                [] => of_class(&class),
+                _ => seen.tasks.iter().map(|task| (class.clone(), task.name().to_owned())).collect(),
+            };
+            Part { row, step: seen.step, lifted: seen.lifted }
         };
         return flock_lift_sklearn::survey("model", &bytes, &options).0.into_iter().map(part).collect();
     }
@@ -181,6 +186,12 @@ fn seen() -> (Page, BTreeMap<Row, BTreeSet<String>>, BTreeSet<&'static str>) {
         }
     }
     (page, versions, asked)
+}
+
+/// Every row of the list that a class has.
+fn of_class(class: &str) -> Vec<Row> {
+    static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| listed().into_iter().flat_map(|(_, rows)| rows).collect());
+    ROWS.iter().filter(|(c, _)| c == class).cloned().collect()
 }
 
 /// A heading of the list with its rows.

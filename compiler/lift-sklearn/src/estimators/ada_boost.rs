@@ -49,19 +49,20 @@ enum Votes {
     Probabilities,
 }
 
-fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
+pub(super) fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let labels = Labels::of(&view.attr("classes_")?)?;
     let n = labels.len();
     if n == 0 {
         return Err(view.attr("classes_")?.expected("labels"));
     }
     cx.refuse_non_finite(&input, view)?;
-    let version = Version::of(view)?;
-    let real = view.get("algorithm").and_then(|a| a.str()) == Some("SAMME.R");
+    let members = members::list(view, "estimators_")?;
+    // Classes beside scikit-learn's do not say the version; their members do.
+    let version = Version::of(view).or_else(|_| Version::of(&members[0]))?;
+    let real = version < Version(1, 6) && view.get("algorithm").and_then(|a| a.str()) == Some("SAMME.R");
     if n < 2 && !real && (Version(1, 3)..Version(1, 7)).contains(&version) {
         return Err(view.unsupported("one class, with which this version of the library divides by zero"));
     }
-    let members = members::list(view, "estimators_")?;
     let weights = weights(view, members.len())?;
     let others = |weight: f64| if version < Version(1, 3) { 0.0 } else { -1.0 / (n as f64 - 1.0) * weight };
     let votes = |m: usize| match real {

@@ -6,8 +6,9 @@
 //! A member without `predict_proba` gives 1 for its label. What is refused is up to the members.
 //! Source: scikit-learn `ensemble/_bagging.py`.
 
-use flock_ir_spec::{Diagnostic, NodeId, Op};
+use flock_ir_spec::{Data, Diagnostic, NodeId, Op};
 
+use super::pipeline::lone_step;
 use crate::columns::Columns;
 use crate::forest;
 use crate::labels::Labels;
@@ -44,7 +45,7 @@ type Res<T> = Result<T, Diagnostic>;
 /// A member and the positions of its columns.
 type Member<'a> = (View<'a>, Vec<usize>);
 
-fn members<'a>(view: &View<'a>, input: &Columns) -> Res<Vec<Member<'a>>> {
+fn members<'a>(cx: &mut Lift, view: &View<'a>, input: &Columns) -> Res<Vec<Member<'a>>> {
     let members = members::list(view, "estimators_")?;
     let lists = view.attr("estimators_features_")?;
     let lists = super::per_column(&lists, members.len())?;
@@ -53,12 +54,19 @@ fn members<'a>(view: &View<'a>, input: &Columns) -> Res<Vec<Member<'a>>> {
         let inside = positions.iter().all(|p| *p < input.width());
         if inside { Ok(positions) } else { Err(list.expected(&format!("positions among {} columns", input.width()))) }
     };
-    members.into_iter().zip(&lists).map(|(member, list)| Ok((member, positions(list)?))).collect()
+    let whole = |member: View<'a>| lone_step(&member).unwrap_or(member);
+    let of = |(member, list)| Ok((whole(member), positions(list)?));
+    let members: Vec<Member<'a>> = members.into_iter().zip(&lists).map(of).collect::<Res<_>>()?;
+    // Nobody else refuses what a step before refuses in a column that no member has.
+    if !(0..input.width()).all(|i| members.iter().any(|(_, positions)| positions.contains(&i))) {
+        cx.settle(input)?;
+    }
+    Ok(members)
 }
 
-fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
+pub(super) fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let labels = Labels::of(&view.attr("classes_")?)?;
-    let members = members(view, &input)?;
+    let members = members(cx, view, &input)?;
     let trees: Vec<View<'_>> = members.iter().map(|(member, _)| member.clone()).collect();
     let (sum, decision) = if forest::are_trees(&trees, "TreeClassifier") {
         (of_trees(cx, view, &members, &input, Some(labels.len()))?, None)
@@ -89,8 +97,10 @@ fn of_members(
         decisions.extend(classes.decision.filter(|d| !d.pairwise).map(|d| d.scores));
         all.push(match classes.probabilities {
             Some(p) => {
-                let own = member.attr("classes_").and_then(|c| c.sizes());
-                cx.spread(p, &own.unwrap_or_else(|_| (0..n).collect()), n)?
+                let own = positions_among(&classes.labels, n).ok_or_else(|| {
+                    member.expected(&format!("a classifier of positions among {n} labels"))
+                })?;
+                cx.spread(p, &own, n)?
             }
             None => {
                 let position = cx.codes_of(&classes, member)?;
@@ -105,8 +115,14 @@ fn of_members(
     Ok((cx.added(&all, view)?, decision))
 }
 
+/// The labels of a member, which are positions among those of the whole.
+fn positions_among(labels: &Labels, n: usize) -> Option<Vec<usize>> {
+    let Data::I64(positions) = &labels.table.data else { return None };
+    positions.iter().map(|p| usize::try_from(*p).ok().filter(|p| *p < n)).collect()
+}
+
 fn regressor(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
-    let members = members(view, &input)?;
+    let members = members(cx, view, &input)?;
     let trees: Vec<View<'_>> = members.iter().map(|(member, _)| member.clone()).collect();
     let sum = if forest::are_trees(&trees, "TreeRegressor") {
         of_trees(cx, view, &members, &input, None)?

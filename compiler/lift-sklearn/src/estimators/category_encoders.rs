@@ -38,6 +38,7 @@ pub static LIFTERS: &[Lifter] = &[
     encoder("category_encoders.ordinal.OrdinalEncoder"),
     encoder("category_encoders.polynomial.PolynomialEncoder"),
     encoder("category_encoders.quantile_encoder.QuantileEncoder"),
+    encoder("category_encoders.rankhot.RankHotEncoder"),
     encoder("category_encoders.sum_coding.SumEncoder"),
     encoder("category_encoders.target_encoder.TargetEncoder"),
     encoder("category_encoders.woe.WOEEncoder"),
@@ -54,21 +55,22 @@ const fn encoder(class: &'static str) -> Lifter {
             "handle_missing",
             "_handle_unknown",
             "_handle_missing",
-            "_min_group_size",
+            "_min_group_categories",
+            "min_group_lumping_",
             "_mean",
             "a",
             "drop_invariant",
             "invariant_cols",
-            "min_group_size",
             "composite_cols",
             "hierarchy",
         ],
         ignores: &[
-            "_combine_min_nan_groups", "_count", "_dim", "_min_group_categories", "_min_group_name", "_normalize", "_sum", "base",
-            "binomial_target", "combine_min_nan_groups", "composite_members_", "feature_dtypes_in_", "feature_names_out_",
-            "hierarchy_depth", "index_start", "keep_components", "lab_encoder_", "m", "mapping_supplied", "min_group_lumping_",
-            "min_group_name", "min_samples_leaf", "model", "normalize", "quantile", "random_state", "randomized", "regularization",
-            "return_df", "sigma", "smoothing", "use_all_cols", "use_cat_names", "use_default_cols", "verbose",
+            "_combine_min_nan_groups", "_count", "_dim", "_min_group_name", "_min_group_size", "_normalize", "_sum",
+            "base", "binomial_target", "combine_min_nan_groups", "composite_members_", "feature_dtypes_in_",
+            "feature_names_out_", "hierarchy_depth", "index_start", "keep_components", "lab_encoder_", "m",
+            "mapping_supplied", "min_group_name", "min_group_size", "min_samples_leaf", "model", "normalize",
+            "quantile", "random_state", "randomized", "regularization", "return_df", "sigma", "smoothing",
+            "use_all_cols", "use_cat_names", "use_default_cols", "verbose",
         ],
         lift,
     }
@@ -82,10 +84,12 @@ struct Encoding {
     unknown: Vec<f64>,
     /// The columns that stand in its place, where they have names of their own.
     names: Option<Vec<String>>,
+    /// Whether rows are refused for which it has no number.
+    strict: bool,
 }
 
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
-    for name in ["min_group_size", "composite_cols", "hierarchy"] {
+    for name in ["composite_cols", "hierarchy"] {
         if view.get(name).is_some_and(|v| !v.is_none()) {
             return Err(view.unsupported(format!("`{name}`")));
         }
@@ -115,7 +119,8 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
 }
 
 fn encode(cx: &mut Lift, view: &View<'_>, name: &str, column: &Columns) -> Res<Columns> {
-    let encoding = Encoding::of(view, name)?;
+    let mut encoding = Encoding::of(view, name)?;
+    encoding.lump(view, name)?;
     let place = view.at(view.join(&format!("mapping.{name}")));
     let mut keys: Vec<Plain> = encoding.categories.iter().map(|(key, _)| key.clone()).collect();
     let known = keys.len();
@@ -138,6 +143,11 @@ fn encode(cx: &mut Lift, view: &View<'_>, name: &str, column: &Columns) -> Res<C
     let rows = encoding.categories.into_iter().map(|(_, row)| row).chain([encoding.missing, encoding.unknown]);
     let values: Vec<f64> = rows.flatten().collect();
     let node = lookup(cx, position, &Matrix { rows: n + 1, columns: width, values })?;
+    if encoding.strict {
+        let nan = cx.op(Op::IsNan, &[node])?;
+        let fine = cx.op(Op::Not, &[nan])?;
+        cx.b.refuse_unless(fine);
+    }
     let names = encoding.names.unwrap_or_else(|| vec![name.into()]);
     Ok(Columns::node(node, width, Facts { nan: true, big: true, ..Facts::CODES }, Some(names)))
 }
@@ -149,6 +159,7 @@ impl Encoding {
             "OrdinalEncoder" => Encoding::ordinal(view, column),
             "CountEncoder" => Encoding::counts(view, column),
             "LeaveOneOutEncoder" | "CatBoostEncoder" => Encoding::means(view, column),
+            "RankHotEncoder" => Encoding::by_rank(view, column),
             _ => Encoding::by_code(view, column),
         }
     }
@@ -158,7 +169,7 @@ impl Encoding {
         let is_missing = |p: &Plain| matches!(p, Plain::None | Plain::Na) || p.number().is_some_and(f64::is_nan);
         let (absent, categories): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| is_missing(key));
         let missing = missing.or_else(|| absent.into_iter().next().map(|(_, row)| row));
-        Encoding { categories, missing: missing.unwrap_or_else(|| unknown.clone()), unknown, names: None }
+        Encoding { categories, missing: missing.unwrap_or_else(|| unknown.clone()), unknown, names: None, strict: false }
     }
 
     fn ordinal(view: &View<'_>, column: &str) -> Res<Encoding> {
@@ -205,18 +216,63 @@ impl Encoding {
         Ok(encoding)
     }
 
+    /// 1 for every rank up to the category's own; nothing but 0, or NaN, for what has no rank.
+    fn by_rank(view: &View<'_>, column: &str) -> Res<Encoding> {
+        let table = table(&switch(&view.attr("mapping")?, column)?)?;
+        let none = if view.attr("handle_unknown")?.str() == Some("return_nan") { f64::NAN } else { 0.0 };
+        let default = vec![none; table.index.len()];
+        let row = |code: f64| match table.index.iter().position(|c| c.number() == Some(code)) {
+            Some(i) => table.values.iter().map(|column| column[i]).collect(),
+            None => default.clone(),
+        };
+        let missing = match view.attr("handle_missing")?.str() {
+            Some("return_nan") => Some(vec![f64::NAN; table.index.len()]),
+            Some("ignore") => Some(default.clone()),
+            _ => None,
+        };
+        let codes = codes(&view.attr("ordinal_encoder")?, column)?;
+        let rows = codes.into_iter().map(|(key, code)| (key, row(code))).collect();
+        let mut encoding = Encoding::new(rows, default.clone(), missing);
+        encoding.names = Some(table.columns.iter().map(text).collect());
+        Ok(encoding)
+    }
+
     fn counts(view: &View<'_>, column: &str) -> Res<Encoding> {
-        for (attribute, expected) in [("_handle_unknown", "value"), ("_handle_missing", "value")] {
-            let policy = named(&view.attr(attribute)?, column)?;
-            if policy.str() != Some(expected) {
-                return Err(policy.unsupported("another way than `value`"));
-            }
-        }
-        if !named(&view.attr("_min_group_size")?, column)?.is_none() {
-            return Err(view.unsupported("`min_group_size`"));
-        }
+        let policy = named(&view.attr("_handle_unknown")?, column)?;
+        let gaps = named(&view.attr("_handle_missing")?, column)?.str() == Some("return_nan");
+        let none = match policy.str() {
+            Some("value") if !gaps => 0.0,
+            Some("value" | "return_nan" | "error") => f64::NAN,
+            _ => policy.f64()?,
+        };
+        let count = |count: f64| if count.is_nan() { none } else { count };
         let (index, values) = series(&named(&view.attr("mapping")?, column)?)?;
-        Ok(Encoding::new(index.into_iter().zip(values.into_iter().map(|v| vec![v])).collect(), vec![0.0], None))
+        let rows = index.into_iter().zip(values.into_iter().map(|v| vec![count(v)])).collect();
+        let encoding = Encoding::new(rows, vec![none], None);
+        Ok(Encoding { strict: policy.str() == Some("error"), ..encoding })
+    }
+
+    /// Categories that were too rare to stand alone are as one.
+    fn lump(&mut self, view: &View<'_>, column: &str) -> Res<()> {
+        let groups = ["_min_group_categories", "min_group_lumping_"].iter().filter_map(|name| view.get(name));
+        let Some(group) = groups.filter_map(|groups| groups.entry(column)).next() else { return Ok(()) };
+        let mut named = None;
+        for (rare, name) in group.entries()? {
+            let (rare, name) = (rare.plain()?, name.plain()?);
+            let row = self.categories.iter().find(|(key, _)| *key == name).map(|(_, row)| row.clone());
+            let row = row.ok_or_else(|| group.expected("a group that is encoded"))?;
+            match rare {
+                Plain::Float(f) if f.is_nan() => self.missing = row,
+                Plain::None | Plain::Na => self.missing = row,
+                rare => self.categories.push((rare, row)),
+            }
+            named = Some(name);
+        }
+        // The name of a group of numbers is text, and no value of the column.
+        if self.categories.iter().any(|(key, _)| key.number().is_some()) {
+            self.categories.retain(|(key, _)| Some(key) != named.as_ref());
+        }
+        Ok(())
     }
 
     fn means(view: &View<'_>, column: &str) -> Res<Encoding> {

@@ -97,13 +97,6 @@ fn slice_len(slice: &View<'_>) -> Option<usize> {
     args.get(1)?.size().ok()?.checked_sub(args.first()?.size().ok()?)
 }
 
-/// Whether a transformer of feature_engine was fitted on an array.
-fn numbered(transformer: &View<'_>) -> bool {
-    let names = || transformer.attr("feature_names_in_")?.plains();
-    transformer.class().is_some_and(|c| c.starts_with("feature_engine."))
-        && names().is_ok_and(|n| n.iter().enumerate().all(|(i, n)| crate::labels::text(n) == format!("x{i}")))
-}
-
 /// The output of one transformer, times its weight; `width` columns where it cannot be lifted.
 pub(super) fn transformed(
     cx: &mut Lift,
@@ -113,17 +106,11 @@ pub(super) fn transformed(
     columns: Columns,
     width: usize,
 ) -> Result<(String, Columns), Diagnostic> {
-    let given = columns.names.clone();
-    let mut out = if transformer.str() == Some("passthrough") {
+    let out = if transformer.str() == Some("passthrough") {
         columns
     } else {
         cx.transformer(&name, transformer, columns, width)
     };
-    if let Some(given) = given.filter(|_| numbered(transformer)) {
-        // feature_engine calls the columns of an array `x0`, …, and gives their own names when it is asked for names.
-        let own = |name: &String| name.strip_prefix('x').and_then(|n| given.get(n.parse::<usize>().ok()?).cloned());
-        out.names = out.names.map(|names| names.iter().map(|n| own(n).unwrap_or_else(|| n.clone())).collect());
-    }
     let weights = view.attr("transformer_weights")?;
     let weight = if weights.is_none() { None } else { weights.entry(&name).filter(|w| !w.is_none()) };
     let Some(weight) = weight else { return Ok((name, out)) };

@@ -26,6 +26,7 @@ pub static LIFTERS: &[Lifter] = &[
         ignores: &["max_values", "variables"],
         lift: cyclical,
     },
+    discretiser("feature_engine.discretisation.arbitrary.ArbitraryDiscretiser"),
     discretiser("feature_engine.discretisation.equal_frequency.EqualFrequencyDiscretiser"),
     discretiser("feature_engine.discretisation.equal_width.EqualWidthDiscretiser"),
     discretiser("feature_engine.discretisation.geometric_width.GeometricWidthDiscretiser"),
@@ -78,8 +79,8 @@ const fn capper(class: &'static str) -> Lifter {
 const fn discretiser(class: &'static str) -> Lifter {
     Lifter {
         class,
-        reads: &["variables_", "binner_dict_", "return_boundaries", "return_object"],
-        ignores: &["bins", "precision", "q", "variables"],
+        reads: &["variables_", "binner_dict_", "errors", "return_boundaries", "return_object"],
+        ignores: &["binning_dict", "bins", "precision", "q", "variables"],
         lift: discretise,
     }
 }
@@ -140,6 +141,12 @@ pub(super) fn names(view: &View<'_>, input: &Columns) -> Res<Vec<String>> {
     Ok(names)
 }
 
+/// The names that the columns have behind the transformer: one that was fitted on an array numbers them for itself.
+pub(super) fn shown(names: &[String], input: &Columns) -> Vec<String> {
+    let numbered = names.iter().enumerate().all(|(i, name)| *name == format!("x{i}"));
+    input.names.clone().filter(|own| numbered && own.len() == names.len()).unwrap_or_else(|| names.to_vec())
+}
+
 /// A list of column names, within those.
 pub(super) fn listed(view: &View<'_>, attribute: &str, names: &[String]) -> Res<Vec<usize>> {
     let list = view.attr(attribute)?;
@@ -164,14 +171,15 @@ pub(super) fn replaced(
     mut new: impl FnMut(&mut Lift, &str, Columns) -> Res<Columns>,
 ) -> Res<Columns> {
     let names = names(view, input)?;
+    let shown = shown(&names, input);
     let variables = listed(view, "variables_", &names)?;
     let mut out = Columns::none();
     for (i, mut column) in cx.split(input)?.into_iter().enumerate() {
-        column.names = Some(vec![names[i].clone()]);
+        column.names = Some(vec![shown[i].clone()]);
         out.append(match variables.contains(&i) {
             true => {
                 let mut replaced = new(cx, &names[i], column)?;
-                replaced.names = Some(vec![names[i].clone()]);
+                replaced.names = Some(vec![shown[i].clone()]);
                 replaced
             }
             false => column,
@@ -181,7 +189,7 @@ pub(super) fn replaced(
 }
 
 /// A column of numbers, neither NaN nor infinite.
-fn whole(cx: &mut Lift, view: &View<'_>, column: &Columns) -> Res<NodeId> {
+pub(super) fn whole(cx: &mut Lift, view: &View<'_>, column: &Columns) -> Res<NodeId> {
     super::refuse_single(column, view)?;
     cx.settle(column)?;
     cx.refuse_non_finite(column, view)?;
@@ -222,7 +230,7 @@ fn indicator(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let variables = listed(view, "variables_", &names)?;
     let columns = cx.split(&input)?;
     let mut out = input.clone();
-    out.names = Some(names.clone());
+    out.names = Some(shown(&names, &input));
     for i in variables {
         let (x, kind) = cx.single(&columns[i], Kind::Number, view)?;
         let missing = cx.op(if kind == Kind::Number { Op::IsNan } else { Op::IsNull }, &[x])?;
@@ -255,11 +263,13 @@ fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     if view.attr("return_boundaries")?.bool()? || view.attr("return_object")?.bool()? {
         return Err(view.unsupported("bins as text or objects"));
     }
+    let refuses = view.get("errors").is_some_and(|errors| errors.str() == Some("raise"));
     let out = replaced(cx, view, &input, |cx, variable, column| {
         let place = named(view, "binner_dict_", variable)?;
         let edges = place.f64s()?;
-        if edges.len() < 2 || !edges.is_sorted() {
-            return Err(place.expected("two or more ascending edges"));
+        // A constant column has one edge, and no bin.
+        if edges.is_empty() || !edges.is_sorted_by(|a, b| a < b) {
+            return Err(place.expected("ascending edges"));
         }
         let x = whole(cx, view, &column)?;
         let first = cx.with_row(Op::Eq, x, vec![edges[0]])?;
@@ -271,6 +281,10 @@ fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         let below = cx.op(Op::Select, &[first, one, below])?;
         let (under, over) = (cx.with_row(Op::Eq, below, vec![0.0])?, cx.with_row(Op::Eq, below, vec![count])?);
         let outside = cx.op(Op::Or, &[under, over])?;
+        if refuses {
+            let inside = cx.op(Op::Not, &[outside])?;
+            cx.b.refuse_unless(inside);
+        }
         let bin = cx.op(Op::Sub, &[below, one])?;
         let bin = cx.op(Op::Select, &[outside, nan, bin])?;
         Ok(Columns::node(bin, 1, Facts { nan: true, ..Facts::CODES }, None))
@@ -282,7 +296,9 @@ fn drop(cx: &mut Lift, view: &View<'_>, mut input: Columns) -> Res<Lifted> {
     let names = names(view, &input)?;
     let dropped = listed(view, "features_to_drop_", &names)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped.contains(i)).collect();
-    input.names = Some(names);
+    // What a step before refuses in a column that goes is refused all the same.
+    cx.settle(&input)?;
+    input.names = Some(shown(&names, &input));
     cx.select(&input, &kept).map(Lifted::Columns)
 }
 
@@ -293,7 +309,7 @@ fn cyclical(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let dropped = view.attr("drop_original")?.bool()?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !dropped || !variables.contains(i)).collect();
     let mut named_input = input.clone();
-    named_input.names = Some(names.clone());
+    named_input.names = Some(shown(&names, &input));
     let mut out = cx.select(&named_input, &kept)?;
     for i in variables {
         let name = &names[i];

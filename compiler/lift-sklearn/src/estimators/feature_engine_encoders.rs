@@ -8,7 +8,7 @@
 
 use flock_ir_spec::{Attr, DType, Diagnostic, FrameType, NodeId, Op};
 
-use super::feature_engine::{listed, names, replaced};
+use super::feature_engine::{listed, names, replaced, shown};
 use crate::categories::Categories;
 use crate::columns::{Columns, Facts, Kind};
 use crate::features::lookup;
@@ -137,7 +137,7 @@ fn one_hot(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let columns = cx.split(&input)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| !variables.contains(i)).collect();
     let mut named = input.clone();
-    named.names = Some(names.clone());
+    named.names = Some(shown(&names, &input));
     let mut out = cx.select(&named, &kept)?;
     for i in variables {
         let place = dictionary(view, &names[i])?;

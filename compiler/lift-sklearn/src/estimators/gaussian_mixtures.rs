@@ -122,7 +122,7 @@ fn classes(cx: &mut Lift, log_density: NodeId, log_weights: Vec<f64>) -> Res<Lif
     let log = cx.op(Op::Add, &[greatest, log])?;
     let share = cx.op(Op::Sub, &[weighted, log])?;
     let probabilities = cx.op(Op::Exp, &[share])?;
-    Ok(Lifted::Prediction(Classes::new(labels, label).with_probabilities(probabilities).alone()))
+    Ok(Lifted::Prediction(Classes::new(labels, label).with_probabilities(probabilities).of_components().alone()))
 }
 
 /// The normal densities of the components.

@@ -39,7 +39,9 @@ pub static LIFTER: Lifter = Lifter {
 
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let lenient = Version::of(view)? >= Version(1, 6);
-    if !lenient {
+    if lenient {
+        cx.settle(&input)?;
+    } else {
         cx.refuse_beyond_f32(&input, false, view)?;
     }
     let members = forest::members(cx, view, &member::LIFTER)?;

@@ -47,6 +47,7 @@ estimators! {
     extra_trees_classifier
     extra_trees_regressor
     feature_engine [family]
+    feature_engine_creation [family]
     feature_engine_encoders [family]
     feature_union
     function_transformer
@@ -58,6 +59,7 @@ estimators! {
     gradient_boosting_classifier
     gradient_boosting_regressor
     hist_gradient_boosting [family]
+    imblearn_ensembles [family]
     isolation_forest
     isotonic_regression
     iterative_imputer

@@ -39,6 +39,14 @@ fn samples(step: &View<'_>) -> bool {
     step.class().is_some_and(|class| modules.iter().any(|m| class.starts_with(m)))
 }
 
+/// What a pipeline of one step is at inference, samplers left out.
+pub(super) fn lone_step<'a>(view: &View<'a>) -> Option<View<'a>> {
+    view.class().filter(|class| LIFTERS.iter().any(|l| l.class == class))?;
+    let mut steps = named_steps(&view.get("steps")?).ok()?;
+    steps.retain(|(_, step)| !samples(step));
+    if steps.len() == 1 { steps.pop().map(|(_, step)| step) } else { None }
+}
+
 /// `[(name, estimator), …]`, each estimator under the path `steps.<name>`.
 pub(super) fn named_steps<'a>(list: &View<'a>) -> Result<Vec<(String, View<'a>)>, Diagnostic> {
     let named = |item: View<'a>| {

@@ -17,7 +17,7 @@ pub static LIFTER: Lifter = Lifter {
     lift,
 };
 
-fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
+pub(super) fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let trees = forest::members(cx, view, &member::LIFTER)?;
     Ok(Lifted::Prediction(forest::classifier(cx, view, &trees, true, &input)?))
 }

@@ -10,10 +10,9 @@
 use flock_ir_spec::{Diagnostic, Op};
 
 use crate::columns::Columns;
-use crate::labels::text;
 use crate::lift::{Lift, Lifted, Lifter};
 use crate::prediction::Classes;
-use crate::read::view::View;
+use crate::read::view::{Plain, View};
 
 pub static LIFTERS: &[Lifter] = &[
     Lifter {
@@ -46,7 +45,7 @@ fn tuned(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
 fn fixed(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let estimator = view.get("estimator_").map_or_else(|| view.attr("estimator"), Ok)?;
     let positive = view.attr("pos_label")?;
-    let positive = if positive.is_none() { None } else { Some(text(&positive.plain()?)) };
+    let positive = if positive.is_none() { None } else { Some(positive.plain()?) };
     let classes = cx.classifier("estimator", &estimator, &input)?;
     let threshold = view.attr("threshold")?;
     if threshold.str() == Some("auto") {
@@ -62,7 +61,7 @@ fn decided(
     view: &View<'_>,
     estimator: &View<'_>,
     classes: Classes,
-    positive: Option<String>,
+    positive: Option<Plain>,
     threshold: impl Fn(bool) -> f64,
 ) -> Res<Lifted> {
     let labels = &classes.labels;
@@ -71,7 +70,7 @@ fn decided(
     }
     let positive = match positive {
         None => 1,
-        Some(label) => labels.texts.iter().position(|t| *t == label).ok_or_else(|| view.expected("a class of its own"))?,
+        Some(label) => labels.position(&label).ok_or_else(|| view.expected("a class of its own"))?,
     };
     let method = view.attr("response_method")?;
     let decides = match method.str() {
@@ -103,9 +102,9 @@ const ONE: &[&str] = &[
 ];
 
 /// The positive class of a scorer: what it was made with, else what its metric has by default.
-fn positive_of_scorer(scorer: &View<'_>) -> Res<Option<String>> {
+fn positive_of_scorer(scorer: &View<'_>) -> Res<Option<Plain>> {
     if let Some(label) = scorer.attr("_kwargs")?.entry("pos_label") {
-        return if label.is_none() { Ok(None) } else { Ok(Some(text(&label.plain()?))) };
+        return if label.is_none() { Ok(None) } else { label.plain().map(Some) };
     }
     let metric = scorer.attr("_score_func")?;
     let name = metric.class().unwrap_or_default();
@@ -113,5 +112,5 @@ fn positive_of_scorer(scorer: &View<'_>) -> Res<Option<String>> {
     if !name.starts_with("sklearn.metrics.") {
         return Err(metric.unsupported(format!("the metric `{name}`, whose positive class is known to Python alone")));
     }
-    Ok(ONE.contains(&last).then(|| "1".into()))
+    Ok(ONE.contains(&last).then_some(Plain::Int(1)))
 }

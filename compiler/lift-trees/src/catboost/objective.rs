@@ -23,7 +23,9 @@ impl Info {
         // A model that was trained on probabilities has a list of no names.
         let names = classes.and_then(|c| c.get("class_names")).and_then(Value::items).filter(|n| !n.is_empty());
         let fault = || unsupported("class_params", "labels that are no text, numbers or truth values");
-        let labels = names.map(|n| labels(&n).ok_or_else(fault));
+        // JSON writes 1.0 as 1.
+        let floats = classes.and_then(|c| c.get("class_label_type")).and_then(Value::text) == Some("Float");
+        let labels = names.map(|n| labels(&n, floats).ok_or_else(fault));
         Ok(Info { loss, labels: labels.transpose()? })
     }
 
@@ -36,7 +38,7 @@ impl Info {
     }
 }
 
-fn labels(names: &[Value<'_>]) -> Option<(Frame, Vec<Arc<str>>)> {
+fn labels(names: &[Value<'_>], floats: bool) -> Option<(Frame, Vec<Arc<str>>)> {
     let texts: Option<Vec<Arc<str>>> = names.iter().map(|n| n.text().map(Arc::from)).collect();
     if let Some(texts) = texts {
         let table = Frame { rows: texts.len(), width: 1, ..Frame::row_str(texts.iter().cloned()) };
@@ -48,7 +50,7 @@ fn labels(names: &[Value<'_>]) -> Option<(Frame, Vec<Arc<str>>)> {
         return Some((Frame { rows: truths.len(), width: 1, ..Frame::row_bool(truths) }, texts));
     }
     let numbers: Vec<f64> = names.iter().map(Value::number).collect::<Option<_>>()?;
-    if numbers.iter().all(|x| x.fract() == 0.0 && x.abs() < 9e15) {
+    if !floats && numbers.iter().all(|x| x.fract() == 0.0 && x.abs() < 9e15) {
         let whole: Vec<i64> = numbers.iter().map(|x| *x as i64).collect();
         let texts = whole.iter().map(|i| Arc::from(i.to_string())).collect();
         return Some((Frame { rows: whole.len(), width: 1, ..Frame::row_i64(whole) }, texts));
@@ -73,6 +75,16 @@ pub(crate) fn apply(cx: &mut Build, info: &Info, raw: NodeId) -> Res<Answer> {
         "MultiClassOneVsAll" => {
             let p = cx.op(Op::Logistic, &[raw])?;
             Form::Classes(vec![Classes::many(cx, raw, p, info.labels(width)?)?])
+        }
+        // Each label may hold by itself.
+        "MultiLogloss" | "MultiCrossEntropy" => {
+            let p = cx.op(Op::Logistic, &[raw])?;
+            let second = cx.with(Op::Gt, raw, 0.0)?;
+            let target = |k: usize| {
+                let (p, second) = (cx.column(p, k)?, cx.column(second, k)?);
+                Classes::two(cx, Some(p), second, Labels::Count(2))
+            };
+            Form::Classes((0..width).map(target).collect::<Res<_>>()?)
         }
         "Poisson" | "Tweedie" => Form::Numbers(cx.op(Op::Exp, &[raw])?),
         "RMSE"

@@ -573,12 +573,15 @@ impl Builder<'_> {
     fn walk(&mut self, id: NodeId, kernel: &str) -> Result<Place, String> {
         let args = &self.graph().node(id).args;
         let (constant, ensemble) = self.ensemble(args[1])?;
-        let (table, work) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
+        let (table, (bytes, rows)) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
         let valid = self.every_column(args[0])?;
         let data = self.target(id);
-        let work = match u32::try_from(work).map_err(|_| "the kernel needs too much memory")? {
-            0 => Arg::Null,
-            bytes => Arg::Column(self.fresh(1, bytes), false),
+        let work = if rows == 0 || kernel != "flock_trees" {
+            Arg::Null
+        } else {
+            self.block_rows = self.block_rows.max(rows);
+            let columns = u32::try_from(bytes.div_ceil(rows)).map_err(|_| "the kernel needs too much memory")?;
+            Arg::Column(self.fresh(1, columns), false)
         };
         let x = Arg::Column(self.place(args[0])?.data, false);
         let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false), work];

@@ -5,9 +5,20 @@
 //! for an f32 feature, `x <= t` says the same as `x <= (the greatest f32 not above t)`. A test on a set of categories looks
 //! into a bit set, or for one that is sparse into its sorted runs; ensembles without such tests walk without that branch.
 //! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
+//!
+//! Trees of up to a few hundred leaves are better off as programs over bit planes ([`planes`]), if a block has rows enough
+//! to fill one. Which trees these are is settled by cost when the ensemble is packed; the walk can take over any of them.
+
+mod bins;
+mod pack;
+mod planes;
+mod run;
+mod wide;
 
 use crate::blob::{Blob, Plain};
 use crate::kernels::{PackError, export, section};
+use bins::{Bins, Value};
+use planes::Stretch;
 
 const LEAF: u32 = 1 << 31;
 
@@ -68,8 +79,10 @@ pub struct TreesSpec<'a> {
 pub struct PackedTrees {
     /// The table of [`flock_trees`] and [`flock_leaves`].
     pub table: Blob,
-    /// Bytes of `work` per row of a block that [`flock_trees`] and [`flock_leaves`] need.
-    pub work_per_row: usize,
+    /// Bytes of `work` that [`flock_trees`] needs, whatever the rows of a block are.
+    pub work: usize,
+    /// Rows of a block that suit the kernel best; 0 where it does not care.
+    pub block_rows: usize,
 }
 
 #[repr(C)]
@@ -88,6 +101,17 @@ struct Header {
     values: u64,
     sets: u64,
     members: u64,
+    /// How the trees are added: stretches in order, and what all of programs share.
+    stretches: u64,
+    stretch_count: u64,
+    bins: u64,
+    bin_count: u64,
+    bases: u64,
+    thresholds: u64,
+    program_values: u64,
+    /// What the memory of programs is cut into; 0 planes where there are no programs.
+    most_ranks: u64,
+    planes: u64,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -172,7 +196,7 @@ unsafe impl Plain for Node64 {}
 
 /// A packed node over features of type `X`.
 trait Node: Plain {
-    type X: Copy + PartialOrd + Into<f64>;
+    type X: Value + Into<f64>;
     fn new(threshold: f64, test: u32, left: u32, right: u32) -> Self;
     fn parts(&self) -> (Self::X, u32, u32, u32);
     /// The greatest X not above t, as f64.
@@ -305,6 +329,8 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         4 | 5 => 1,
         _ => 0,
     });
+    let nodes = if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) };
+    let plan = if t.input_f64 { pack::programs::<Node64>(&mut table, t) } else { pack::programs::<Node32>(&mut table, t) };
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
@@ -313,14 +339,25 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         trees: t.trees.len() as u64,
         base: floats(&mut table, t.base, t.sum_f64),
         roots: table.section(&roots) as u64,
-        nodes: if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) },
+        nodes,
         leaves: table.section(t.leaves) as u64,
         values: floats(&mut table, &values, t.sum_f64),
         sets,
         members,
+        stretches: plan.stretches,
+        stretch_count: plan.stretch_count,
+        bins: plan.bins,
+        bin_count: plan.sizes.bins as u64,
+        bases: plan.bases,
+        thresholds: plan.thresholds,
+        program_values: plan.values,
+        most_ranks: plan.sizes.ranks as u64,
+        planes: plan.sizes.planes as u64,
     };
     table.set_header(header);
-    Ok(PackedTrees { table, work_per_row: 0 })
+    let programs = plan.sizes.planes > 0;
+    let work = if programs { plan.sizes.bytes() } else { 0 };
+    Ok(PackedTrees { table, work, block_rows: if programs { planes::ROWS } else { 0 } })
 }
 
 /// The nodes, and one that a row that has arrived may read.
@@ -373,7 +410,7 @@ unsafe fn walk<N: Node, const TESTS: u8>(
     at.map(|a| a & !LEAF)
 }
 
-/// Calls `f(tree, first row, rows, leaves)` for each tree in order and within it for groups of rows.
+/// Calls `f(tree, first row, rows, leaves)` for some trees in order and within them for groups of rows.
 /// # Safety
 /// `table` was packed with features of `N::X`; the frame is as the conventions say.
 #[inline(always)]
@@ -382,6 +419,7 @@ unsafe fn each_leaf<N: Node>(
     x: *const N::X,
     stride: usize,
     rows: usize,
+    trees: std::ops::Range<usize>,
     mut f: impl FnMut(usize, usize, usize, [u32; LANES]),
 ) {
     // SAFETY: the caller's promise. The stride is a multiple of 64, so a last group that is not full still reads
@@ -390,7 +428,7 @@ unsafe fn each_leaf<N: Node>(
         let h = &*table.cast::<Header>();
         let (nodes, roots) = (section::<N>(table, h.nodes), section::<Root>(table, h.roots));
         let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
-        for tree in 0..h.trees as usize {
+        for tree in trees {
             let [root, _] = *roots.add(tree);
             for first in (0..rows).step_by(LANES) {
                 let x = x.add(first);
@@ -405,40 +443,161 @@ unsafe fn each_leaf<N: Node>(
     }
 }
 
-/// Adds the trees' values in order.
-macro_rules! sum {
-    ($node:ty, $sum:ty, $table:ident, $x:ident, $stride:ident, $rows:ident, $out:ident) => {{
-        let h = &*$table.cast::<Header>();
-        let (base, values) = (section::<$sum>($table, h.base), section::<$sum>($table, h.values));
-        let (roots, starts) = (section::<Root>($table, h.roots), section::<u32>($table, h.leaves));
-        let (out, outputs) = ($out.cast::<$sum>(), h.outputs as usize);
+/// Rows from which on programs are faster than walks: below, most of a plane is empty.
+const FEW_ROWS: usize = 40;
+
+/// The ensemble's outputs.
+/// # Safety
+/// As for [`flock_trees`]; the table was packed for these types.
+unsafe fn add_all<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (base, outputs) = (section::<S>(table, h.base), h.outputs as usize);
         for o in 0..outputs {
-            (0..$rows).for_each(|i| out.add(o * $stride + i).write(*base.add(o)));
+            (0..rows).for_each(|i| out.add(o * stride + i).write(*base.add(o)));
         }
-        each_leaf::<$node>($table, $x.cast(), $stride, $rows, |tree, first, n, leaves| {
+        if h.planes == 0 || rows < FEW_ROWS || work.is_null() {
+            return walk_all::<N, S>(table, x, stride, rows, out, 0..h.trees as usize);
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            let has = |all: &[bool]| all.iter().all(|x| *x);
+            if has(&[
+                is_x86_feature_detected!("avx512f"),
+                is_x86_feature_detected!("avx512bw"),
+                is_x86_feature_detected!("avx512dq"),
+                is_x86_feature_detected!("avx512vl"),
+            ]) {
+                return stretches_avx512::<N, S>(table, x, stride, rows, out, work);
+            }
+            if is_x86_feature_detected!("avx2") {
+                return stretches_avx2::<N, S>(table, x, stride, rows, out, work);
+            }
+        }
+        stretches::<N, S, wide::Plain>(table, x, stride, rows, out, work);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma,popcnt")]
+unsafe fn stretches_avx512<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise, and it has asked the processor.
+    unsafe { stretches::<N, S, wide::Avx512>(table, x, stride, rows, out, work) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,fma,popcnt")]
+unsafe fn stretches_avx2<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise, and it has asked the processor.
+    unsafe { stretches::<N, S, wide::Avx2>(table, x, stride, rows, out, work) }
+}
+
+/// Stretch by stretch: trees that are programs 512 rows at a time, the others walked.
+#[inline(always)]
+unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let sizes =
+            run::Sizes { bins: h.bin_count as usize, ranks: h.most_ranks as usize, planes: h.planes as usize };
+        let memory = sizes.cut(work);
+        for first in (0..rows).step_by(planes::ROWS) {
+            let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(planes::ROWS));
+            let block = run::Block {
+                table,
+                bins: section::<Bins>(table, h.bins),
+                bin_count: h.bin_count as usize,
+                bases: section(table, h.bases),
+                thresholds: section(table, h.thresholds),
+                x,
+                stride,
+                rows,
+                memory,
+            };
+            block.rank();
+            for s in 0..h.stretch_count as usize {
+                let s = &*section::<Stretch>(table, h.stretches).add(s);
+                match s.programs {
+                    0 => walk_all::<N, S>(table, x, stride, rows, out, s.first as usize..s.end as usize),
+                    _ => block.add::<I, S>(s, out, h.outputs as usize, section(table, h.program_values)),
+                }
+            }
+        }
+    }
+}
+
+/// What sums are made of.
+trait Summed: wide::Sum + std::ops::AddAssign {}
+impl Summed for f32 {}
+impl Summed for f64 {}
+
+/// Adds the values of some trees, walking them.
+unsafe fn walk_all<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    trees: std::ops::Range<usize>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
+        let (roots, starts) = (section::<Root>(table, h.roots), section::<u32>(table, h.leaves));
+        each_leaf::<N>(table, x, stride, rows, trees, |tree, first, n, leaves| {
             let [_, target] = *roots.add(tree);
             for (lane, leaf) in leaves.into_iter().enumerate().take(n) {
                 let v = values.add(*starts.add(leaf as usize) as usize);
                 if target > 0 {
-                    *out.add((target as usize - 1) * $stride + first + lane) += *v;
+                    *out.add((target as usize - 1) * stride + first + lane) += *v;
                 } else {
-                    (0..outputs).for_each(|o| *out.add(o * $stride + first + lane) += *v.add(o));
+                    (0..outputs).for_each(|o| *out.add(o * stride + first + lane) += *v.add(o));
                 }
             }
         })
-    }};
+    }
 }
 
 export! {
     /// The ensemble's outputs: base plus leaf values in the order of the trees, each addition in the sum's type.
     /// `x` and `out` are frames of the types that the table was packed for. `work` may be null where none is needed.
-    fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, _work: *mut u8) {
+    fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, work: *mut u8) {
         let h = &*table.cast::<Header>();
         match (h.input_f64 != 0, h.sum_f64 != 0) {
-            (false, false) => sum!(Node32, f32, table, x, stride, rows, out),
-            (false, true) => sum!(Node32, f64, table, x, stride, rows, out),
-            (true, false) => sum!(Node64, f32, table, x, stride, rows, out),
-            (true, true) => sum!(Node64, f64, table, x, stride, rows, out),
+            (false, false) => add_all::<Node32, f32>(table, x.cast(), stride, rows, out.cast(), work),
+            (false, true) => add_all::<Node32, f64>(table, x.cast(), stride, rows, out.cast(), work),
+            (true, false) => add_all::<Node64, f32>(table, x.cast(), stride, rows, out.cast(), work),
+            (true, true) => add_all::<Node64, f64>(table, x.cast(), stride, rows, out.cast(), work),
         }
     }
 
@@ -447,9 +606,10 @@ export! {
         let store = |tree: usize, first: usize, n: usize, leaves: [u32; LANES]| {
             (0..n).for_each(|i| *out.add(tree * stride + first + i) = i64::from(leaves[i]))
         };
-        match (*table.cast::<Header>()).input_f64 {
-            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, store),
-            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, store),
+        let h = &*table.cast::<Header>();
+        match h.input_f64 {
+            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
+            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
         }
     }
 }

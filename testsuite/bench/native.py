@@ -158,7 +158,7 @@ def tl2cgen(path: Path, load: str, dtype):
     model = getattr(treelite.frontend, load)(path) if load != "sklearn" else treelite.sklearn.import_model(joblib.load(path))
     library = path.with_suffix(".tl2cgen.so")
     if not library.exists():
-        compiler.export_lib(model, toolchain="gcc", libpath=library, params={"parallel_comp": 32}, nthreads=2)
+        compiler.export_lib(model, toolchain="gcc", libpath=library, params={"parallel_comp": 32}, nthread=2)
     predictor = compiler.Predictor(library, nthread=1)
     return lambda x: predictor.predict(compiler.DMatrix(x, dtype=np.dtype(dtype).name)).ravel(), dtype
 

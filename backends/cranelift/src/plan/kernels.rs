@@ -4,6 +4,7 @@ use flock_core::{Memo, order_work};
 use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
 
 use super::build::{Builder, size, suffix};
+use super::fuse::{bounded_row, filled_inputs};
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -16,7 +17,8 @@ impl Builder<'_> {
         let args = &self.graph().node(id).args;
         let not_leaves = || args.iter().copied().filter(|a| !self.is_leaf(*a)).collect();
         match self.graph().node(id).op {
-            Op::Input | Op::Const | Op::Null => Vec::new(),
+            Op::Input | Op::Const | Op::Null | Op::Coalesce => Vec::new(),
+            Op::All if let Some((x, _)) = bounded_row(self.graph(), &self.flat.pool, id) => vec![x],
             Op::Concat | Op::Pow | Op::Rem | Op::Gather => not_leaves(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
@@ -32,6 +34,7 @@ impl Builder<'_> {
         let args = &node.args;
         match node.op {
             Op::Input => self.load(id),
+            Op::Coalesce => self.load_filled(id),
             Op::Exp => self.math(id, "exp"),
             Op::Ln => self.math(id, "ln"),
             Op::Log1p => self.math(id, "log1p"),
@@ -70,7 +73,10 @@ impl Builder<'_> {
             }
             Op::Take => self.take(id),
             Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax => self.reduce(id),
-            Op::All => self.quantify(id, "flock_row_all"),
+            Op::All => match bounded_row(self.graph(), &self.flat.pool, id) {
+                Some((x, limit)) => self.all_below(id, x, limit),
+                None => self.quantify(id, "flock_row_all"),
+            },
             Op::Any => self.quantify(id, "flock_row_any"),
             Op::Softmax | Op::Normalize => self.whole_row(id),
             Op::Linear => self.linear(id),
@@ -104,7 +110,6 @@ impl Builder<'_> {
             | Op::IsNull
             | Op::IsNan
             | Op::Select
-            | Op::Coalesce
             | Op::Guard
             | Op::Bitwise => Err("it is computed in a loop".into()),
         }
@@ -118,6 +123,33 @@ impl Builder<'_> {
         let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(data, true), column(valid)];
         self.call(&format!("flock_load_{}", suffix(t.dtype)), args, t.width)?;
         Ok(Place { data, valid: own(valid) })
+    }
+
+    /// Parameters with a value for what is missing, each to its columns.
+    fn load_filled(&mut self, id: NodeId) -> Result<Place, String> {
+        let none = "no parameters";
+        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, id).ok_or(none)?;
+        let data = self.target(id);
+        let mut column = 0;
+        for input in inputs {
+            let Attr::Param(p) = self.graph().node(*input).attr else { return Err(none.into()) };
+            let first = *self.inputs.get(p as usize).ok_or(none)?;
+            let (t, to) = (self.ty(*input), data.skip(column));
+            let (fill, _) = self.stepping(fill)?;
+            let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(to, true), fill];
+            self.call(&format!("flock_load_filled_{}", suffix(t.dtype)), args, t.width)?;
+            column += t.width;
+        }
+        Ok(Place { data, valid: None })
+    }
+
+    /// Whether all columns are within a limit.
+    fn all_below(&mut self, id: NodeId, x: NodeId, limit: NodeId) -> Result<Place, String> {
+        let (from, t, data) = (self.place(x)?.data, self.ty(x), self.target(id));
+        let (limit, _) = self.stepping(limit)?;
+        let args = vec![Arg::Column(from, false), Arg::Stride, word(t.width), Arg::Rows, limit, Arg::Column(data, false)];
+        self.call(&format!("flock_row_all_below_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid: None })
     }
 
     fn math(&mut self, id: NodeId, name: &str) -> Result<Place, String> {

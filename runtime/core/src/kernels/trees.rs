@@ -10,6 +10,7 @@
 //! to fill one. Which trees these are is settled by cost when the ensemble is packed; the walk can take over any of them.
 
 mod bins;
+mod deep;
 mod pack;
 mod planes;
 mod run;
@@ -109,9 +110,12 @@ struct Header {
     bases: u64,
     thresholds: u64,
     program_values: u64,
-    /// What the memory of programs is cut into; 0 planes where there are no programs.
+    /// What the memory is cut into.
     most_ranks: u64,
     planes: u64,
+    columns: u64,
+    /// The trees of many leaves: steps, starts of values, roots by tree, columns.
+    deep: [u64; 4],
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -197,6 +201,7 @@ unsafe impl Plain for Node64 {}
 /// A packed node over features of type `X`.
 trait Node: Plain {
     type X: Value + Into<f64>;
+
     fn new(threshold: f64, test: u32, left: u32, right: u32) -> Self;
     fn parts(&self) -> (Self::X, u32, u32, u32);
     /// The greatest X not above t, as f64.
@@ -330,7 +335,8 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         _ => 0,
     });
     let nodes = if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) };
-    let plan = if t.input_f64 { pack::programs::<Node64>(&mut table, t) } else { pack::programs::<Node32>(&mut table, t) };
+    let plan =
+        if t.input_f64 { pack::plan::<Node64>(&mut table, t) } else { pack::plan::<Node32>(&mut table, t) };
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
@@ -353,11 +359,14 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         program_values: plan.values,
         most_ranks: plan.sizes.ranks as u64,
         planes: plan.sizes.planes as u64,
+        columns: plan.sizes.columns as u64,
+        deep: plan.deep,
     };
     table.set_header(header);
-    let programs = plan.sizes.planes > 0;
-    let work = if programs { plan.sizes.bytes() } else { 0 };
-    Ok(PackedTrees { table, work, block_rows: if programs { planes::ROWS } else { 0 } })
+    let walks = plan.stretch_count == 0;
+    let work = if walks { 0 } else { plan.sizes.bytes() };
+    let rows = if plan.sizes.columns > 0 { deep::ROWS } else { planes::ROWS };
+    Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
 /// The nodes, and one that a row that has arrived may read.
@@ -377,23 +386,23 @@ fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
 /// Rows that walk side by side.
 const LANES: usize = 8;
 
-/// Where `LANES` rows arrive in the tree at `root`. `x` points at the first row of the first feature.
+/// Where `LANES` walks from `at` arrive: of neighbouring rows in one tree (`STEP` of 1), or of one row in as many trees (0).
+/// `x` points at the first row of the first feature.
 #[inline(always)]
-unsafe fn walk<N: Node, const TESTS: u8>(
+unsafe fn walk<N: Node, const TESTS: u8, const STEP: usize>(
     nodes: *const N,
     (sets, members): (*const Set, *const u32),
-    root: u32,
+    mut at: [u32; LANES],
     x: *const N::X,
     stride: usize,
 ) -> [u32; LANES] {
-    let mut at = [root; LANES];
     while at.iter().fold(LEAF, |all, a| all & a) == 0 {
         for (lane, at) in at.iter_mut().enumerate() {
             let arrived = *at & LEAF != 0;
             // SAFETY: packing has checked nodes and features, and there is always a node 0.
             unsafe {
                 let (threshold, test, left, right) = (*nodes.add(if arrived { 0 } else { *at as usize })).parts();
-                let x = *x.add((test & !(MISSING_LEFT | EQUAL | IN)) as usize * stride + lane);
+                let x = *x.add((test & !(MISSING_LEFT | EQUAL | IN)) as usize * stride + lane * STEP);
                 let holds = match test & (EQUAL | IN) {
                     EQUAL if TESTS > 0 => x == threshold,
                     IN if TESTS > 1 => is_member(sets, members, threshold.into(), x.into()),
@@ -428,17 +437,94 @@ unsafe fn each_leaf<N: Node>(
         let h = &*table.cast::<Header>();
         let (nodes, roots) = (section::<N>(table, h.nodes), section::<Root>(table, h.roots));
         let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
+        if rows < LANES / 2 {
+            // Few rows: a row at a time, trees side by side. Behind the last one stand walks that have arrived.
+            for row in 0..rows {
+                for first in trees.clone().step_by(LANES) {
+                    let n = LANES.min(trees.end - first);
+                    let at = std::array::from_fn(|i| if i < n { (*roots.add(first + i))[0] } else { LEAF });
+                    let x = x.add(row);
+                    let leaves = match h.tests {
+                        0 => walk::<N, 0, 0>(nodes, sets, at, x, stride),
+                        1 => walk::<N, 1, 0>(nodes, sets, at, x, stride),
+                        _ => walk::<N, 2, 0>(nodes, sets, at, x, stride),
+                    };
+                    leaves.iter().take(n).enumerate().for_each(|(i, leaf)| f(first + i, row, 1, [*leaf; LANES]));
+                }
+            }
+            return;
+        }
         for tree in trees {
             let [root, _] = *roots.add(tree);
             for first in (0..rows).step_by(LANES) {
-                let x = x.add(first);
+                let (x, at) = (x.add(first), [root; LANES]);
                 let leaves = match h.tests {
-                    0 => walk::<N, 0>(nodes, sets, root, x, stride),
-                    1 => walk::<N, 1>(nodes, sets, root, x, stride),
-                    _ => walk::<N, 2>(nodes, sets, root, x, stride),
+                    0 => walk::<N, 0, 1>(nodes, sets, at, x, stride),
+                    1 => walk::<N, 1, 1>(nodes, sets, at, x, stride),
+                    _ => walk::<N, 2, 1>(nodes, sets, at, x, stride),
                 };
                 f(tree, first, LANES.min(rows - first), leaves);
             }
+        }
+    }
+}
+
+/// What a processor can do, as far as these kernels make use of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// Nothing but 64-bit words.
+    Plain,
+    /// AVX2, with BMI1 and BMI2.
+    Avx2,
+    /// These and AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+impl Processor {
+    /// Of this machine, from the least to the best.
+    pub fn all() -> &'static [Processor] {
+        let all = &[Processor::Plain, Processor::Avx2, Processor::Avx512];
+        &all[..=Processor::best() as usize]
+    }
+
+    /// The best that this machine has.
+    pub fn best() -> Processor {
+        #[cfg(target_arch = "x86_64")]
+        {
+            macro_rules! has {
+                ($($feature:tt),*) => { $(is_x86_feature_detected!($feature))&&* };
+            }
+            if has!("avx2", "bmi1", "bmi2") {
+                return match has!("avx512f", "avx512bw", "avx512dq", "avx512vl") {
+                    true => Processor::Avx512,
+                    false => Processor::Avx2,
+                };
+            }
+        }
+        Processor::Plain
+    }
+}
+
+/// [`flock_trees`] as if the processor were that one.
+/// # Safety
+/// As there; the processor is at least that.
+pub unsafe fn trees_on(
+    processor: Processor,
+    table: *const u8,
+    x: *const u8,
+    stride: usize,
+    rows: usize,
+    out: *mut u8,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        match (h.input_f64 != 0, h.sum_f64 != 0) {
+            (false, false) => add_all::<Node32, f32>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (false, true) => add_all::<Node32, f64>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (true, false) => add_all::<Node64, f32>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (true, true) => add_all::<Node64, f64>(processor, table, x.cast(), stride, rows, out.cast(), work),
         }
     }
 }
@@ -450,6 +536,7 @@ const FEW_ROWS: usize = 40;
 /// # Safety
 /// As for [`flock_trees`]; the table was packed for these types.
 unsafe fn add_all<N: Node, S: Summed>(
+    processor: Processor,
     table: *const u8,
     x: *const N::X,
     stride: usize,
@@ -464,30 +551,21 @@ unsafe fn add_all<N: Node, S: Summed>(
         for o in 0..outputs {
             (0..rows).for_each(|i| out.add(o * stride + i).write(*base.add(o)));
         }
-        if h.planes == 0 || rows < FEW_ROWS || work.is_null() {
+        if h.stretch_count == 0 || rows < FEW_ROWS || work.is_null() {
             return walk_all::<N, S>(table, x, stride, rows, out, 0..h.trees as usize);
         }
-        #[cfg(target_arch = "x86_64")]
-        {
-            let has = |all: &[bool]| all.iter().all(|x| *x);
-            if has(&[
-                is_x86_feature_detected!("avx512f"),
-                is_x86_feature_detected!("avx512bw"),
-                is_x86_feature_detected!("avx512dq"),
-                is_x86_feature_detected!("avx512vl"),
-            ]) {
-                return stretches_avx512::<N, S>(table, x, stride, rows, out, work);
-            }
-            if is_x86_feature_detected!("avx2") {
-                return stretches_avx2::<N, S>(table, x, stride, rows, out, work);
-            }
+        match processor {
+            #[cfg(target_arch = "x86_64")]
+            Processor::Avx512 => stretches_avx512::<N, S>(table, x, stride, rows, out, work),
+            #[cfg(target_arch = "x86_64")]
+            Processor::Avx2 => stretches_avx2::<N, S>(table, x, stride, rows, out, work),
+            _ => stretches::<N, S, wide::Plain>(table, x, stride, rows, out, work),
         }
-        stretches::<N, S, wide::Plain>(table, x, stride, rows, out, work);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
 unsafe fn stretches_avx512<N: Node, S: Summed>(
     table: *const u8,
     x: *const N::X,
@@ -501,7 +579,7 @@ unsafe fn stretches_avx512<N: Node, S: Summed>(
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,fma,popcnt")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 unsafe fn stretches_avx2<N: Node, S: Summed>(
     table: *const u8,
     x: *const N::X,
@@ -527,29 +605,87 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
     // SAFETY: the caller's promise.
     unsafe {
         let h = &*table.cast::<Header>();
-        let sizes =
-            run::Sizes { bins: h.bin_count as usize, ranks: h.most_ranks as usize, planes: h.planes as usize };
+        let sizes = run::Sizes {
+            bins: h.bin_count as usize,
+            ranks: h.most_ranks as usize,
+            planes: h.planes as usize,
+            columns: h.columns as usize,
+            column_bytes: size_of::<N::X>(),
+        };
+        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[3]), sizes.columns);
         let memory = sizes.cut(work);
-        for first in (0..rows).step_by(planes::ROWS) {
-            let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(planes::ROWS));
-            let block = run::Block {
-                table,
-                bins: section::<Bins>(table, h.bins),
-                bin_count: h.bin_count as usize,
-                bases: section(table, h.bases),
-                thresholds: section(table, h.thresholds),
-                x,
-                stride,
-                rows,
-                memory,
-            };
-            block.rank();
-            for s in 0..h.stretch_count as usize {
-                let s = &*section::<Stretch>(table, h.stretches).add(s);
-                match s.programs {
-                    0 => walk_all::<N, S>(table, x, stride, rows, out, s.first as usize..s.end as usize),
-                    _ => block.add::<I, S>(s, out, h.outputs as usize, section(table, h.program_values)),
+        let all = std::slice::from_raw_parts(section::<Stretch>(table, h.stretches), h.stretch_count as usize);
+        // A deep tree is read once for as many rows as there are; of programs, a chunk is ranked once for all stretches.
+        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (deep::ROWS, 1) };
+        for first in (0..rows).step_by(chunk) {
+            let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(chunk));
+            if !columns.is_empty() {
+                deep::copy_rows(columns, x, stride, rows.next_multiple_of(LANES), memory.rows.cast());
+            }
+            for some in all.chunks(together) {
+                for first in (0..rows).step_by(planes::ROWS).filter(|_| some.iter().any(|s| s.programs == 1)) {
+                    let block = run::Block {
+                        table,
+                        bins: section::<Bins>(table, h.bins),
+                        bin_count: h.bin_count as usize,
+                        bases: section(table, h.bases),
+                        thresholds: section(table, h.thresholds),
+                        x: x.add(first),
+                        stride,
+                        rows: (rows - first).min(planes::ROWS),
+                        memory,
+                    };
+                    block.rank();
+                    for s in some {
+                        match s.programs {
+                            1 => block.add::<I, S>(
+                                s,
+                                out.add(first),
+                                h.outputs as usize,
+                                section(table, h.program_values),
+                            ),
+                            _ => walk_all::<N, S>(table, block.x, stride, block.rows, out.add(first), s.trees()),
+                        }
+                    }
                 }
+                match some {
+                    [s] if s.programs == 0 => walk_all::<N, S>(table, x, stride, rows, out, s.trees()),
+                    [s] if s.programs == 2 => {
+                        deep_all::<N, S>(table, s, memory.rows.cast(), columns.len(), stride, rows, out)
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Adds the trees of a stretch that are deep.
+#[inline(always)]
+unsafe fn deep_all<N: Node, S: Summed>(
+    table: *const u8,
+    s: &Stretch,
+    x: *const N::X,
+    width: usize,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
+        let (steps, starts) = (section::<deep::Step<N::X>>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
+        for tree in s.trees() {
+            let [_, target] = *section::<Root>(table, h.roots).add(tree);
+            let root = *section::<u32>(table, h.deep[2]).add(tree);
+            if target > 0 {
+                let out = out.add((target as usize - 1) * stride);
+                deep::walk(steps, starts, root, x, width, rows, |row, at| *out.add(row) += *values.add(at));
+            } else {
+                deep::walk(steps, starts, root, x, width, rows, |row, at| {
+                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(at + o));
+                });
             }
         }
     }
@@ -592,13 +728,7 @@ export! {
     /// The ensemble's outputs: base plus leaf values in the order of the trees, each addition in the sum's type.
     /// `x` and `out` are frames of the types that the table was packed for. `work` may be null where none is needed.
     fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, work: *mut u8) {
-        let h = &*table.cast::<Header>();
-        match (h.input_f64 != 0, h.sum_f64 != 0) {
-            (false, false) => add_all::<Node32, f32>(table, x.cast(), stride, rows, out.cast(), work),
-            (false, true) => add_all::<Node32, f64>(table, x.cast(), stride, rows, out.cast(), work),
-            (true, false) => add_all::<Node64, f32>(table, x.cast(), stride, rows, out.cast(), work),
-            (true, true) => add_all::<Node64, f64>(table, x.cast(), stride, rows, out.cast(), work),
-        }
+        trees_on(Processor::best(), table, x, stride, rows, out, work)
     }
 
     /// The index of the leaf that each row reaches in each tree: a frame of as many columns as there are trees.

@@ -134,7 +134,8 @@ fn grid<X: Value>(thresholds: &[X]) -> (X, X, usize, u32) {
         let steps = usize::BITS - most.leading_zeros();
         (X::of(low), scale, cells, steps)
     };
-    let cost = |(_, _, cells, steps): &(X, X, usize, u32)| 8 * steps + cells.ilog2() + if *cells > 1024 { 2 } else { 0 };
+    let cost =
+        |(_, _, cells, steps): &(X, X, usize, u32)| 8 * steps + cells.ilog2() + if *cells > 1024 { 2 } else { 0 };
     let sizes = (3..=CELLS.ilog2()).map(|bits| 1 << bits).take_while(|c| *c <= 16 * thresholds.len().max(1));
     sizes.map(with).min_by_key(cost).unwrap_or_else(|| with(1))
 }

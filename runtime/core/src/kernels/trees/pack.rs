@@ -1,9 +1,10 @@
-//! Which trees become programs, and their tables.
+//! Which form each tree takes, and the tables of all forms.
 
 use std::collections::HashMap;
 
-use super::bins::Value;
-use super::planes::{Choice, Growing, LEAF, Shape, Shared, Stretch, TestKey, share};
+use super::bins::{MOST, Value};
+use super::deep::Deep;
+use super::planes::{Choice, Growing, LEAF, LEAVES, Shape, Shared, Stretch, TestKey, share};
 use super::run::Sizes;
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
 use crate::blob::Blob;
@@ -11,17 +12,20 @@ use crate::blob::Blob;
 /// Where in the table things are.
 pub(super) struct Plan {
     pub stretches: u64,
+    /// 0 where all trees are walked with all that there may be.
     pub stretch_count: u64,
     pub bins: u64,
     pub bases: u64,
     pub thresholds: u64,
     pub values: u64,
-    /// All 0 where no tree is a program.
+    pub deep: [u64; 4],
     pub sizes: Sizes,
 }
 
 /// Masks of a stretch: 64 bytes each, so that they stay in the second-level cache.
 const MASKS: usize = 8192;
+/// Trees of a form, up to which it is not worth what all of them share: ranks of the features, or copies of the rows.
+const FEW: usize = 4;
 
 /// A number that orders as floats do; both zeros are one.
 fn order(x: f64) -> i64 {
@@ -33,128 +37,229 @@ fn unordered(order: i64) -> f64 {
     f64::from_bits((order ^ ((order >> 63) as u64 >> 1) as i64) as u64)
 }
 
-/// A tree as a shape and, per leaf of it, the leaf of the ensemble; None where a program cannot do its tests.
-fn shape<N: Node>(t: &TreesSpec<'_>, root: u32) -> Option<(Shape, Vec<u32>)> {
+/// What becomes of a tree.
+enum Form {
+    /// It is walked with all that there may be.
+    Walked,
+    Deep,
+    Program(Shape, Vec<u32>),
+}
+
+/// Whether a node asks `x <= threshold` and nothing else.
+fn is_plain<N: Node>(n: &N) -> bool {
+    let (threshold, test, ..) = n.parts();
+    test & (EQUAL | IN) == 0 && !threshold.wide().is_nan()
+}
+
+/// The nodes of a tree in ascending order; None where one has two parents.
+fn reachable(t: &TreesSpec<'_>, root: u32) -> Option<Vec<u32>> {
     let mut nodes: Vec<u32> = if root & LEAF == 0 { vec![root] } else { vec![] };
     let mut next = 0;
     while next < nodes.len() {
         let n = &t.nodes[nodes[next] as usize];
         next += 1;
         nodes.extend([n.left, n.right].into_iter().filter(|c| c & LEAF == 0));
-        if nodes.len() > super::planes::LEAVES {
+        if nodes.len() > t.nodes.len() {
             return None;
         }
     }
     nodes.sort_unstable();
-    // Who shares a node is no tree.
-    if nodes.windows(2).any(|w| w[0] == w[1]) {
-        return None;
-    }
-    let places: HashMap<u32, u32> = nodes.iter().enumerate().map(|(i, n)| (*n, i as u32)).collect();
+    nodes.windows(2).all(|w| w[0] != w[1]).then_some(nodes)
+}
+
+/// A tree as a shape and, per leaf of it, the leaf of the ensemble.
+fn shape<N: Node>(t: &TreesSpec<'_>, root: u32, nodes: &[u32]) -> Option<(Shape, Vec<u32>)> {
     let mut leaves = Vec::new();
-    let mut child = |c: u32| match places.get(&c) {
-        Some(place) => *place,
-        None => {
-            leaves.push(c & !LEAF);
-            LEAF | (leaves.len() as u32 - 1)
+    let mut child = |c: u32| {
+        if c & LEAF == 0 {
+            return nodes.binary_search(&c).unwrap_or(0) as u32;
         }
+        leaves.push(c & !LEAF);
+        LEAF | (leaves.len() as u32 - 1)
     };
     if root & LEAF != 0 {
         child(root);
     }
-    let choices: Option<Vec<Choice>> = nodes
-        .iter()
-        .map(|n| {
-            let (threshold, test, left, right) = pack_node::<N>(&t.nodes[*n as usize]).parts();
-            let (left, right) = (child(left), child(right));
-            let threshold = threshold.wide();
-            let fits = test & (EQUAL | IN) == 0 && !threshold.is_nan();
-            let feature = test & !(EQUAL | IN | MISSING_LEFT);
-            let test = TestKey { feature, order: order(threshold), missing: test & MISSING_LEFT != 0 };
-            fits.then_some(Choice { test, left, right })
-        })
-        .collect();
-    Some((Shape::new(choices?, leaves.len())?, leaves))
-}
-
-/// Writes the programs of an ensemble.
-pub(super) fn programs<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
-    let mut shapes: Vec<Option<(Shape, Vec<u32>)>> = t.trees.iter().map(|tree| shape::<N>(t, tree.root)).collect();
-    if !worth(&shapes) {
-        shapes.iter_mut().for_each(|s| *s = None);
-    }
-    let tests = || shapes.iter().flatten().flat_map(|(s, _)| s.nodes.iter().map(|n| n.test));
-    let Some(shared) = share::<N::X>(tests(), |k| N::X::of(unordered(k.order))) else {
-        return none(table);
+    let choice = |n: &u32| {
+        let (threshold, test, left, right) = pack_node::<N>(&t.nodes[*n as usize]).parts();
+        let (left, right) = (child(left), child(right));
+        let (feature, missing) = (test & !(EQUAL | IN | MISSING_LEFT), test & MISSING_LEFT != 0);
+        Choice { test: TestKey { feature, order: order(threshold.wide()), missing }, left, right }
     };
-    if shapes.iter().all(Option::is_none) {
-        return none(table);
+    let choices: Vec<Choice> = nodes.iter().map(choice).collect();
+    let leaf_count = leaves.len();
+    Some((Shape::new(choices, leaf_count)?, leaves))
+}
+
+fn form<N: Node>(t: &TreesSpec<'_>, root: u32) -> Form {
+    let Some(nodes) = reachable(t, root) else { return Form::Walked };
+    if !nodes.iter().all(|n| is_plain(&pack_node::<N>(&t.nodes[*n as usize]))) {
+        return Form::Walked;
     }
-    let (stretches, values, planes) = stretches(table, t, shapes, &shared);
-    let tables = &shared.tables;
-    let ranks = tables.bins.iter().map(|b| b.count as usize + 1).max().unwrap_or(0);
-    Plan {
-        stretch_count: stretches.len() as u64,
-        stretches: table.section(&stretches) as u64,
-        bins: table.section(&tables.bins) as u64,
-        bases: table.section(&tables.bases) as u64,
-        thresholds: table.section(&tables.thresholds) as u64,
-        values: floats(table, &values, t.sum_f64),
-        sizes: Sizes { bins: tables.bins.len(), ranks, planes },
-    }
+    // Measured: a program takes 8 cycles for a node and 512 rows, a walk about 2 for a level and row.
+    let program = if nodes.len() < LEAVES { shape::<N>(t, root, &nodes) } else { None };
+    program.map_or(Form::Deep, |(shape, leaves)| Form::Program(shape, leaves))
 }
 
-fn none(table: &mut Blob) -> Plan {
-    let at = table.section::<u64>(&[]) as u64;
-    let sizes = Sizes { bins: 0, ranks: 0, planes: 0 };
-    Plan { stretches: at, stretch_count: 0, bins: at, bases: at, thresholds: at, values: at, sizes }
-}
-
-/// Whether programs are faster than walks. Features are ranked once for all trees, which a single tree does not repay.
-fn worth(shapes: &[Option<(Shape, Vec<u32>)>]) -> bool {
-    shapes.iter().flatten().count() > 4
-}
-
-fn stretches<X: Value>(
-    table: &mut Blob,
-    t: &TreesSpec<'_>,
-    shapes: Vec<Option<(Shape, Vec<u32>)>>,
-    shared: &Shared<X>,
-) -> (Vec<Stretch>, Vec<f64>, usize) {
-    let (mut stretches, mut values, mut planes) = (Vec::new(), Vec::new(), 0);
-    let (mut growing, mut first) = (Growing::new(), 0);
-    let mut close = |growing: &mut Growing, first: usize, stretches: &mut Vec<Stretch>, table: &mut Blob| {
-        if !growing.is_empty() {
-            let (stretch, needs) = std::mem::replace(growing, Growing::new()).write(table, shared, first);
-            stretches.push(stretch);
-            planes = planes.max(needs);
-        }
-    };
-    for (i, shape) in shapes.into_iter().enumerate() {
-        let Some((shape, leaves)) = shape else {
-            close(&mut growing, first, &mut stretches, table);
-            match stretches.last_mut() {
-                Some(s) if s.programs == 0 => s.end = i as u64 + 1,
-                _ => stretches.push(Stretch { first: i as u64, end: i as u64 + 1, ..Stretch::default() }),
-            }
-            continue;
+fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
+    let mut forms: Vec<Form> = t.trees.iter().map(|tree| form::<N>(t, tree.root)).collect();
+    let count = |f: fn(&Form) -> bool| forms.iter().filter(|x| f(x)).count();
+    let programs = count(|f| matches!(f, Form::Program(..))) > FEW && most_tests(&forms) <= MOST;
+    let deep = count(|f| matches!(f, Form::Deep)) > FEW;
+    for f in &mut forms {
+        let kept = match f {
+            Form::Program(..) => programs,
+            Form::Deep => deep,
+            Form::Walked => true,
         };
-        if !growing.fits(shape.nodes.len(), MASKS) {
-            close(&mut growing, first, &mut stretches, table);
+        if !kept {
+            *f = Form::Walked;
         }
-        if growing.is_empty() {
-            first = i;
+    }
+    forms
+}
+
+/// The tests of the programs on the feature that has most, equal ones counted again.
+fn most_tests(forms: &[Form]) -> usize {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    forms.iter().filter_map(Form::shape).flat_map(|s| &s.nodes).for_each(|n| *counts.entry(n.test.feature).or_default() += 1);
+    counts.into_values().max().unwrap_or(0)
+}
+
+impl Form {
+    fn shape(&self) -> Option<&Shape> {
+        if let Form::Program(s, _) = self { Some(s) } else { None }
+    }
+}
+
+/// The tables as they grow.
+struct Packing<'a, X> {
+    t: &'a TreesSpec<'a>,
+    shared: Shared<X>,
+    stretches: Vec<Stretch>,
+    growing: Growing,
+    /// The first tree of what grows.
+    first: usize,
+    /// Leaf values by number, tree by tree.
+    values: Vec<f64>,
+    planes: usize,
+    ranks: usize,
+    deep: Deep<X>,
+}
+
+/// Plans an ensemble's trees.
+pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
+    let forms = forms::<N>(t);
+    let tests = forms.iter().filter_map(Form::shape).flat_map(|s| s.nodes.iter().map(|n| n.test));
+    let mut p = Packing {
+        t,
+        shared: share::<N::X>(tests, |k| N::X::of(unordered(k.order))),
+        stretches: Vec::new(),
+        growing: Growing::new(),
+        first: 0,
+        values: Vec::new(),
+        planes: 0,
+        ranks: 0,
+        deep: Deep::new(),
+    };
+    for (i, form) in forms.into_iter().enumerate() {
+        p.add::<N>(table, i, form);
+    }
+    p.close(table);
+    p.finish(table)
+}
+
+impl<X: Value> Packing<'_, X> {
+    fn add<N: Node<X = X>>(&mut self, table: &mut Blob, tree: usize, form: Form) {
+        let form = match form {
+            Form::Program(shape, leaves) => match self.program(table, tree, &shape, &leaves) {
+                true => return,
+                false => Form::Deep,
+            },
+            other => other,
+        };
+        self.close(table);
+        let kind = match form {
+            Form::Deep => 2,
+            _ => 0,
+        };
+        if kind == 2 {
+            self.deep_tree::<N>(tree);
+        }
+        match self.stretches.last_mut() {
+            Some(s) if s.programs == kind => s.end = tree as u64 + 1,
+            _ => {
+                let (first, end) = (tree as u64, tree as u64 + 1);
+                self.stretches.push(Stretch { programs: kind, first, end, ..Stretch::default() });
+            }
+        }
+    }
+
+    fn program(&mut self, table: &mut Blob, tree: usize, shape: &Shape, leaves: &[u32]) -> bool {
+        if !self.growing.fits(shape.nodes.len(), MASKS) {
+            self.close(table);
+        }
+        if self.growing.is_empty() {
+            self.first = tree;
         }
         let numbers = shape.number();
-        let outputs = if t.trees[i].target.is_some() { 1 } else { t.outputs as usize };
-        let start = values.len();
-        values.resize(start + (outputs << shape.bits()), 0.0);
-        for (number, leaf) in numbers.iter().zip(&leaves) {
-            let from = t.leaves[*leaf as usize] as usize;
-            (0..outputs).for_each(|k| values[start + (k << shape.bits()) + *number as usize] = t.values[from + k]);
+        let target = self.t.trees[tree].target;
+        let start = self.values.len();
+        if !self.growing.add(shape, &numbers, start as u32, target.map_or(0, |o| o + 1)) {
+            return false;
         }
-        growing.add(&shape, &numbers, start as u32, t.trees[i].target.map_or(0, |o| o + 1));
+        let outputs = if target.is_some() { 1 } else { self.t.outputs as usize };
+        self.values.resize(start + (outputs << shape.bits()), 0.0);
+        for (number, leaf) in numbers.iter().zip(leaves) {
+            let from = self.t.leaves[*leaf as usize] as usize;
+            (0..outputs)
+                .for_each(|k| self.values[start + (k << shape.bits()) + *number as usize] = self.t.values[from + k]);
+        }
+        true
     }
-    close(&mut growing, first, &mut stretches, table);
-    (stretches, values, planes)
+
+    fn deep_tree<N: Node<X = X>>(&mut self, tree: usize) {
+        let t = self.t;
+        let test = |n: u32| {
+            let (threshold, test, left, right) = pack_node::<N>(&t.nodes[n as usize]).parts();
+            let column = [test & !(EQUAL | IN | MISSING_LEFT), u32::from(test & MISSING_LEFT != 0)];
+            (threshold, column, left, right)
+        };
+        self.deep.roots.resize(tree, 0);
+        self.deep.add(t.trees[tree].root, test, |leaf| t.leaves[leaf as usize]);
+    }
+
+    /// Ends the stretch that grows.
+    fn close(&mut self, table: &mut Blob) {
+        if self.growing.is_empty() {
+            return;
+        }
+        let growing = std::mem::replace(&mut self.growing, Growing::new());
+        let (stretch, planes, ranks) = growing.write(table, &self.shared, self.first);
+        self.stretches.push(stretch);
+        (self.planes, self.ranks) = (self.planes.max(planes), self.ranks.max(ranks));
+    }
+
+    fn finish(self, table: &mut Blob) -> Plan {
+        let tables = &self.shared.tables;
+        let has = |kind: u64| self.stretches.iter().any(|s| s.programs == kind);
+        let stretches: &[Stretch] = if has(1) || has(2) { &self.stretches } else { &[] };
+        let sizes = Sizes {
+            bins: tables.bins.len(),
+            ranks: self.ranks,
+            planes: self.planes,
+            columns: if has(2) { self.deep.columns.len() } else { 0 },
+            column_bytes: size_of::<X>(),
+        };
+        Plan {
+            stretch_count: stretches.len() as u64,
+            stretches: table.section(stretches) as u64,
+            bins: table.section(&tables.bins) as u64,
+            bases: table.section(&tables.bases) as u64,
+            thresholds: table.section(&tables.thresholds) as u64,
+            values: floats(table, &self.values, self.t.sum_f64),
+            deep: self.deep.write(table),
+            sizes,
+        }
+    }
 }

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use super::bins::{MOST, Tables, Value};
+use super::bins::{Tables, Value};
 use crate::blob::{Blob, Plain};
 
 /// Rows that are scored at a time.
@@ -31,6 +31,12 @@ pub(super) const MOST_PLANES: usize = 10;
 pub(super) const UNIT: usize = 8;
 /// Most planes that a program may name.
 const SLOTS: usize = (1 << 16) * UNIT / PLANE;
+/// Choices that are done together, at least those of one tree.
+const TOGETHER: usize = 640;
+/// Most temporary planes: a tree's choices where it has most, or those of several trees.
+const TEMPORARIES: usize = LEAVES * 4;
+/// The ranks in a stretch are those among all tests.
+pub(super) const ALL_HERE: u32 = u32::MAX;
 /// Planes of constants: none, all.
 const NONE: u16 = 0;
 const ALL: u16 = (PLANE / UNIT) as u16;
@@ -68,6 +74,8 @@ pub(super) struct Marks {
     pub passes: u32,
     /// Their number.
     pub passed: u32,
+    /// Where the ranks among the stretch's own tests are, by rank among all; `ALL_HERE` where these are the same.
+    pub locals: u32,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Marks {}
@@ -75,30 +83,38 @@ unsafe impl Plain for Marks {}
 /// `to = mask ? left : right`, in units.
 pub(super) type Op = [u16; 4];
 
-/// A tree's program.
+/// What is done for some trees together, so that choices that do not depend on one another stand side by side.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Batch {
+    /// Its ops: first, and behind the last.
+    pub ops: [u32; 2],
+    /// Its trees, likewise.
+    pub trees: [u32; 2],
+}
+// SAFETY: numbers of one size.
+unsafe impl Plain for Batch {}
+
+/// How a tree's leaves are read off the planes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Program {
-    pub ops: u32,
-    pub op_count: u32,
     /// Where its values start: for each output that it adds to, a power of two of them.
     pub values: u32,
     pub planes: u32,
     /// Where each bit's plane is, in units.
     pub plane: [u16; MOST_PLANES],
-    pub fill: [u16; 2],
     /// The output that it adds to plus 1, or 0 for all.
     pub target: u32,
-    pub fill2: u32,
 }
-// SAFETY: 16 and 32-bit numbers; `fill` and `fill2` leave no padding.
+// SAFETY: 16 and 32-bit numbers, an even number of the short ones.
 unsafe impl Plain for Program {}
 
 /// Trees that share masks.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(super) struct Stretch {
-    /// 1 for programs, 0 for trees that are walked.
+    /// 1 for programs, 2 for deep trees, 0 for trees that are walked with all that there may be.
     pub programs: u64,
     /// The trees: first, and behind the last.
     pub first: u64,
@@ -108,11 +124,21 @@ pub(super) struct Stretch {
     pub mark_count: u64,
     pub ranks: u64,
     pub passes: u64,
+    pub locals: u64,
+    pub batches: u64,
+    pub batch_count: u64,
     pub trees: u64,
     pub ops: u64,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Stretch {}
+
+impl Stretch {
+    /// Its trees.
+    pub fn trees(&self) -> std::ops::Range<usize> {
+        self.first as usize..self.end as usize
+    }
+}
 
 /// What all stretches share.
 pub(super) struct Shared<X> {
@@ -123,19 +149,20 @@ pub(super) struct Shared<X> {
     against: Vec<Vec<u16>>,
 }
 
-/// The tests of the trees that become programs, as bins. None where a feature has too many.
+/// The tests of the trees that become programs, as bins; no feature has more than [`super::bins::MOST`].
 pub(super) fn share<X: Value>(
     tests: impl Iterator<Item = TestKey>,
     threshold: impl Fn(&TestKey) -> X,
-) -> Option<Shared<X>> {
+) -> Shared<X> {
     let mut all: Vec<TestKey> = tests.collect();
     all.sort_unstable();
     all.dedup();
-    let mut shared = Shared { tables: Tables { bins: vec![], bases: vec![], thresholds: vec![] }, places: HashMap::new(), against: Vec::new() };
+    let mut shared = Shared {
+        tables: Tables { bins: vec![], bases: vec![], thresholds: vec![] },
+        places: HashMap::new(),
+        against: Vec::new(),
+    };
     for tests in all.chunk_by(|a, b| a.feature == b.feature) {
-        if tests.len() > MOST {
-            return None;
-        }
         // NaN's rank is that of the first test from which on it passes all; what it passes before is noted.
         let missing = tests.iter().rposition(|t| !t.missing).map_or(0, |last| last + 1);
         let bins = shared.tables.bins.len() as u32;
@@ -144,7 +171,7 @@ pub(super) fn share<X: Value>(
         shared.places.extend(tests.iter().enumerate().map(|(i, t)| (*t, (bins, i as u16))));
         shared.against.push((0..missing as u16).filter(|i| tests[usize::from(*i)].missing).collect());
     }
-    Some(shared)
+    shared
 }
 
 /// A tree in its own numbering: nodes in order, children below their parents.
@@ -239,58 +266,52 @@ impl Shape {
     }
 }
 
-/// Where temporary planes begin, and the number of those that a program has used.
-struct Temporaries {
-    free: Vec<u16>,
-    most: u16,
-}
-
-impl Temporaries {
-    fn take(&mut self) -> u16 {
-        self.free.pop().unwrap_or_else(|| {
-            self.most += 1;
-            self.most - 1
-        })
-    }
-}
-
 /// What a subtree says for one bit.
 #[derive(Clone, Copy, PartialEq)]
 enum Bit {
     Known(bool),
     Mask(u16),
-    Temporary(u16),
+    /// What the choice of that number says.
+    Chosen(u32),
+}
+
+/// `mask ? left : right`
+struct Choose {
+    mask: u16,
+    left: Bit,
+    right: Bit,
+    /// The longest way to it from a mask.
+    height: u32,
+}
+
+/// A tree of a stretch.
+struct Planned {
+    choices: Vec<Choose>,
+    /// Bit by bit.
+    results: Vec<Bit>,
+    values: u32,
+    target: u32,
 }
 
 /// A stretch while it grows.
 pub(super) struct Growing {
     tests: HashMap<TestKey, u16>,
     order: Vec<TestKey>,
-    programs: Vec<(Program, Vec<[Operand; 4]>)>,
-    temporaries: u16,
-}
-
-/// An operand before the masks have their places.
-#[derive(Clone, Copy)]
-enum Operand {
-    Constant(bool),
-    Mask(u16),
-    Temporary(u16),
+    trees: Vec<Planned>,
 }
 
 impl Growing {
     pub fn new() -> Growing {
-        Growing { tests: HashMap::new(), order: Vec::new(), programs: Vec::new(), temporaries: 0 }
+        Growing { tests: HashMap::new(), order: Vec::new(), trees: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.programs.is_empty()
+        self.trees.is_empty()
     }
 
     /// Whether another tree of so many nodes fits, with at most `masks` of them in all.
     pub fn fits(&self, nodes: usize, masks: usize) -> bool {
-        let most = masks.min(SLOTS - 2 - 2 * LEAVES);
-        self.is_empty() || self.order.len() + nodes <= most
+        self.is_empty() || self.order.len() + nodes <= masks.min(SLOTS - 2 - TEMPORARIES)
     }
 
     fn mask(&mut self, test: TestKey) -> u16 {
@@ -300,26 +321,14 @@ impl Growing {
         })
     }
 
-    /// Adds a tree whose leaves have these numbers.
-    pub fn add(&mut self, shape: &Shape, numbers: &[u32], values: u32, target: u32) {
+    /// Adds a tree whose leaves have these numbers. False where it would need too many temporary planes.
+    pub fn add(&mut self, shape: &Shape, numbers: &[u32], values: u32, target: u32) -> bool {
         let masks: Vec<u16> = shape.nodes.iter().map(|n| self.mask(n.test)).collect();
-        let mut temporaries = Temporaries { free: Vec::new(), most: 0 };
-        let mut ops: Vec<[Operand; 4]> = Vec::new();
-        let mut program = Program {
-            ops: 0,
-            op_count: 0,
-            values,
-            planes: shape.bits(),
-            plane: [0; MOST_PLANES],
-            fill: [0; 2],
-            target,
-            fill2: 0,
-        };
+        let mut choices: Vec<Choose> = Vec::new();
         let mut results = Vec::new();
+        let mut says = vec![Bit::Known(false); shape.nodes.len()];
         for bit in 0..shape.bits() {
-            let mut says = vec![Bit::Known(false); shape.nodes.len()];
-            for i in (0..shape.nodes.len()).rev() {
-                let n = &shape.nodes[i];
+            for (i, n) in shape.nodes.iter().enumerate().rev() {
                 let of = |c: u32| match c & LEAF {
                     0 => says[c as usize],
                     _ => Bit::Known(numbers[(c & !LEAF) as usize] >> bit & 1 != 0),
@@ -329,37 +338,24 @@ impl Growing {
                     (Bit::Known(a), Bit::Known(b)) if a == b => left,
                     (Bit::Known(true), Bit::Known(false)) => Bit::Mask(masks[i]),
                     _ => {
-                        let operand = |b: Bit| match b {
-                            Bit::Known(k) => Operand::Constant(k),
-                            Bit::Mask(m) => Operand::Mask(m),
-                            Bit::Temporary(t) => Operand::Temporary(t),
-                        };
-                        for b in [left, right] {
-                            if let Bit::Temporary(t) = b {
-                                temporaries.free.push(t);
-                            }
-                        }
-                        let to = temporaries.take();
-                        ops.push([Operand::Mask(masks[i]), operand(left), operand(right), Operand::Temporary(to)]);
-                        Bit::Temporary(to)
+                        let height = |b: Bit| if let Bit::Chosen(c) = b { choices[c as usize].height + 1 } else { 0 };
+                        let height = height(left).max(height(right));
+                        choices.push(Choose { mask: masks[i], left, right, height });
+                        Bit::Chosen(choices.len() as u32 - 1)
                     }
                 };
             }
-            results.push(match says.first().copied().unwrap_or(Bit::Known(false)) {
-                Bit::Known(k) => Operand::Constant(k),
-                Bit::Mask(m) => Operand::Mask(m),
-                Bit::Temporary(t) => Operand::Temporary(t),
-            });
+            results.push(says.first().copied().unwrap_or(Bit::Known(false)));
         }
-        self.temporaries = self.temporaries.max(temporaries.most);
-        // The results stand behind the ops until the places are known.
-        program.op_count = ops.len() as u32;
-        ops.extend(results.into_iter().map(|r| [r; 4]));
-        self.programs.push((program, ops));
+        if choices.len() > TEMPORARIES {
+            return false;
+        }
+        self.trees.push(Planned { choices, results, values, target });
+        true
     }
 
-    /// Writes the stretch, and gives the planes that it needs.
-    pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize) {
+    /// Writes the stretch, and gives the planes that it needs and the most ranks that a feature has in it.
+    pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize, usize) {
         // Masks lie by feature and rank.
         let mut sorted: Vec<(u32, u16, u16)> = Vec::with_capacity(self.order.len());
         sorted.extend(self.order.iter().enumerate().map(|(m, t)| {
@@ -367,16 +363,25 @@ impl Growing {
             (bins, rank, m as u16)
         }));
         sorted.sort_unstable();
-        let start = 2 + usize::from(self.temporaries);
+        let batches = batches(&self.trees);
+        let scheduled: Vec<Scheduled> = batches.iter().map(|b| Scheduled::new(&self.trees[b.clone()])).collect();
+        let start = 2 + scheduled.iter().map(|s| usize::from(s.temporaries)).max().unwrap_or(0);
         let mut at = vec![0u16; sorted.len()];
         sorted.iter().enumerate().for_each(|(i, (_, _, m))| at[usize::from(*m)] = (start + i) as u16);
-        let (mut marks, mut ranks, mut passes): (Vec<Marks>, Vec<u16>, Vec<u16>) = (vec![], vec![], vec![]);
+        let mut marks: Vec<Marks> = vec![];
+        let (mut ranks, mut passes, mut locals): (Vec<u16>, Vec<u16>, Vec<u16>) = (vec![], vec![], vec![]);
         for group in sorted.chunk_by(|a, b| a.0 == b.0) {
             let against = &shared.against[group[0].0 as usize];
             let first_pass = passes.len();
             let hit = group.iter().enumerate().filter(|(_, (_, rank, _))| against.binary_search(rank).is_ok());
             passes.extend(hit.map(|(i, _)| i as u16));
+            let all = shared.tables.bins[group[0].0 as usize].count as usize;
+            let own = if group.len() == all { ALL_HERE } else { locals.len() as u32 };
+            if own != ALL_HERE {
+                locals.extend((0..=all).map(|r| group.partition_point(|(_, rank, _)| usize::from(*rank) < r) as u16));
+            }
             marks.push(Marks {
+                locals: own,
                 bins: group[0].0,
                 slot: (start + ranks.len()) as u32,
                 first: ranks.len() as u32,
@@ -386,19 +391,34 @@ impl Growing {
             });
             ranks.extend(group.iter().map(|(_, rank, _)| *rank));
         }
-        let place = |o: Operand| match o {
-            Operand::Constant(false) => NONE,
-            Operand::Constant(true) => ALL,
-            Operand::Temporary(t) => (2 + t) * ALL,
-            Operand::Mask(m) => at[usize::from(m)] * ALL,
-        };
-        let (mut programs, mut ops): (Vec<Program>, Vec<Op>) = (vec![], vec![]);
-        for (mut program, its) in self.programs {
-            program.ops = ops.len() as u32;
-            let (own, results) = its.split_at(program.op_count as usize);
-            ops.extend(own.iter().map(|o| o.map(place)));
-            results.iter().enumerate().for_each(|(b, r)| program.plane[b] = place(r[0]));
-            programs.push(program);
+        let mask = |m: u16| at[usize::from(m)] * ALL;
+        let (mut programs, mut ops, mut written): (Vec<Program>, Vec<Op>, Vec<Batch>) = (vec![], vec![], vec![]);
+        for (batch, scheduled) in batches.iter().zip(&scheduled) {
+            let first = ops.len() as u32;
+            let trees = &self.trees[batch.clone()];
+            let place = |tree: usize, b: Bit| match b {
+                Bit::Known(k) => {
+                    if k {
+                        ALL
+                    } else {
+                        NONE
+                    }
+                }
+                Bit::Mask(m) => mask(m),
+                Bit::Chosen(c) => (2 + scheduled.at[tree][c as usize]) * ALL,
+            };
+            ops.extend(scheduled.order.iter().map(|(tree, c)| {
+                let choice = &trees[*tree].choices[*c as usize];
+                let [left, right, to] = [choice.left, choice.right, Bit::Chosen(*c)].map(|b| place(*tree, b));
+                [mask(choice.mask), left, right, to]
+            }));
+            programs.extend(trees.iter().enumerate().map(|(tree, t)| {
+                let mut plane = [0; MOST_PLANES];
+                t.results.iter().zip(&mut plane).for_each(|(b, p)| *p = place(tree, *b));
+                Program { values: t.values, planes: t.results.len() as u32, plane, target: t.target }
+            }));
+            let trees = [batch.start as u32, batch.end as u32];
+            written.push(Batch { ops: [first, ops.len() as u32], trees });
         }
         let stretch = Stretch {
             programs: 1,
@@ -408,9 +428,63 @@ impl Growing {
             marks: table.section(&marks) as u64,
             ranks: table.section(&ranks) as u64,
             passes: table.section(&passes) as u64,
+            locals: table.section(&locals) as u64,
+            batch_count: written.len() as u64,
+            batches: table.section(&written) as u64,
             trees: table.section(&programs) as u64,
             ops: table.section(&ops) as u64,
         };
-        (stretch, start + sorted.len())
+        let most = marks.iter().map(|m| m.count as usize + 1).max().unwrap_or(0);
+        (stretch, start + sorted.len(), most)
+    }
+}
+
+/// Trees whose choices are done together: as many as keep their temporary planes in the first-level cache.
+fn batches(trees: &[Planned]) -> Vec<std::ops::Range<usize>> {
+    let mut batches: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut choices = 0;
+    for (i, t) in trees.iter().enumerate() {
+        choices += t.choices.len();
+        match batches.last_mut() {
+            Some(b) if choices <= TOGETHER => b.end = i + 1,
+            _ => {
+                batches.push(i..i + 1);
+                choices = t.choices.len();
+            }
+        }
+    }
+    batches
+}
+
+/// The order of a batch's choices, and where each goes among the temporary planes.
+struct Scheduled {
+    /// Tree and choice.
+    order: Vec<(usize, u32)>,
+    at: Vec<Vec<u16>>,
+    temporaries: u16,
+}
+
+impl Scheduled {
+    /// By height: what a choice needs is done well before, so that it need not wait for it.
+    fn new(trees: &[Planned]) -> Scheduled {
+        let all = trees.iter().enumerate().flat_map(|(t, p)| (0..p.choices.len() as u32).map(move |c| (t, c)));
+        let mut order: Vec<(usize, u32)> = all.collect();
+        order.sort_by_key(|(t, c)| trees[*t].choices[*c as usize].height);
+        let mut at: Vec<Vec<u16>> = trees.iter().map(|t| vec![0; t.choices.len()]).collect();
+        let (mut free, mut temporaries): (Vec<u16>, u16) = (Vec::new(), 0);
+        for (t, c) in &order {
+            let choice = &trees[*t].choices[*c as usize];
+            // A choice has one reader: its parent's, for the same bit.
+            for b in [choice.left, choice.right] {
+                if let Bit::Chosen(read) = b {
+                    free.push(at[*t][read as usize]);
+                }
+            }
+            at[*t][*c as usize] = free.pop().unwrap_or_else(|| {
+                temporaries += 1;
+                temporaries - 1
+            });
+        }
+        Scheduled { order, at, temporaries }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs programs over bit planes: see [`super::planes`] for what they mean, [`super::wide`] for the steps by processor.
 
 use super::bins::{Bins, Value, ranks};
-use super::planes::{Marks, Op, PLANE, Program, ROWS, Stretch, UNIT, WORDS};
+use super::planes::{ALL_HERE, Batch, Marks, Op, PLANE, Program, ROWS, Stretch, UNIT, WORDS};
 use super::wide::{Steps, Sum};
 use crate::kernels::section;
 
@@ -34,6 +34,8 @@ pub(super) struct Memory {
     pub leaves: *mut u8,
     /// What programs compute with.
     pub planes: *mut u8,
+    /// Rows as deep trees read them.
+    pub rows: *mut u8,
 }
 
 /// Bytes of the parts of [`Memory`].
@@ -43,11 +45,18 @@ pub(super) struct Sizes {
     /// Ranks of the feature that has most: one more than thresholds.
     pub ranks: usize,
     pub planes: usize,
+    /// Columns of the rows that deep trees read, and bytes of an element.
+    pub columns: usize,
+    pub column_bytes: usize,
 }
 
 impl Sizes {
+    fn without_rows(self) -> usize {
+        self.bins * ROWS * 2 + self.ranks * PLANE + 2 * ROWS + self.planes.max(2) * PLANE
+    }
+
     pub fn bytes(self) -> usize {
-        self.bins * ROWS * 2 + self.ranks * PLANE + 2 * ROWS + self.planes * PLANE
+        self.without_rows() + self.columns * self.column_bytes * super::deep::ROWS
     }
 
     /// Cuts the memory, and writes what must be there.
@@ -62,7 +71,8 @@ impl Sizes {
             marks.write_bytes(0, self.ranks * PLANE);
             planes.write_bytes(0, PLANE);
             planes.add(PLANE).write_bytes(0xff, PLANE);
-            Memory { ranks: work.cast(), marks: marks.cast(), leaves, planes }
+            let rows = work.add(self.without_rows());
+            Memory { ranks: work.cast(), marks: marks.cast(), leaves, planes, rows }
         }
     }
 }
@@ -99,24 +109,40 @@ impl<X: Value> Block<X> {
             for m in 0..s.mark_count as usize {
                 self.mask::<I>(s, &*marks.add(m));
             }
-            let (programs, ops) = (section::<Program>(self.table, s.trees), section::<Op>(self.table, s.ops));
+            let (batches, ops) = (section::<Batch>(self.table, s.batches), section::<Op>(self.table, s.ops));
             let planes = self.memory.planes;
-            for t in 0..(s.end - s.first) as usize {
-                let p = &*programs.add(t);
-                let first = ops.add(p.ops as usize);
-                for i in 0..p.op_count as usize {
-                    let [mask, left, right, to] = (*first.add(i)).map(|o| planes.add(usize::from(o) * UNIT).cast());
+            for b in 0..s.batch_count as usize {
+                let batch = &*batches.add(b);
+                for i in batch.ops[0]..batch.ops[1] {
+                    let [mask, left, right, to] =
+                        (*ops.add(i as usize)).map(|o| planes.add(usize::from(o) * UNIT).cast());
                     I::choose(mask, left, right, to);
                 }
-                let values = values.add(p.values as usize);
-                let targets = if p.target > 0 { p.target as usize - 1..p.target as usize } else { 0..outputs };
-                let plane = p.plane.map(|o| planes.add(usize::from(o) * UNIT).cast::<Plane>().cast_const());
-                I::leaves(&plane, p.planes as usize, self.words(), self.memory.leaves);
-                for (k, o) in targets.enumerate() {
-                    let out = out.add(o * self.stride);
-                    let values = values.add(k << p.planes);
-                    S::add::<I>(values, &plane, p.planes as usize, self.memory.leaves, self.rows, out);
+                for t in batch.trees[0]..batch.trees[1] {
+                    self.add_tree::<I, S>(
+                        &*section::<Program>(self.table, s.trees).add(t as usize),
+                        out,
+                        outputs,
+                        values,
+                    );
                 }
+            }
+        }
+    }
+
+    /// Adds a tree's values by the planes that its program has made.
+    #[inline(always)]
+    unsafe fn add_tree<I: Steps, S: Sum>(&self, p: &Program, out: *mut S, outputs: usize, values: *const S) {
+        // SAFETY: as for `add`.
+        unsafe {
+            let planes = self.memory.planes;
+            let values = values.add(p.values as usize);
+            let targets = if p.target > 0 { p.target as usize - 1..p.target as usize } else { 0..outputs };
+            let plane = p.plane.map(|o| planes.add(usize::from(o) * UNIT).cast::<Plane>().cast_const());
+            I::leaves(&plane, p.planes as usize, self.words(), self.memory.leaves);
+            for (k, o) in targets.enumerate() {
+                let (out, values) = (out.add(o * self.stride), values.add(k << p.planes));
+                S::add::<I>(values, &plane, p.planes as usize, self.memory.leaves, self.rows, out);
             }
         }
     }
@@ -137,7 +163,13 @@ impl<X: Value> Block<X> {
             if I::COMPARES && all < 256 && 18 * count < 1400 + 5 * all {
                 I::compare(ranks, tests, count, masks);
             } else {
-                self.sweep(ranks, tests, count, all, masks);
+                let locals = section::<u16>(self.table, s.locals);
+                match m.locals {
+                    ALL_HERE => self.sweep(|r| usize::from(*ranks.add(r)), count, masks),
+                    at => {
+                        self.sweep(|r| usize::from(*locals.add(at as usize + usize::from(*ranks.add(r)))), count, masks)
+                    }
+                }
             }
             if m.passed > 0 {
                 self.pass(m, s, bins, masks);
@@ -145,32 +177,26 @@ impl<X: Value> Block<X> {
         }
     }
 
-    /// Marks each row at its rank, and gathers the marks up to each test's rank.
+    /// Marks each row at its rank, and gathers the marks up to each test's, which are 0 to `count - 1`.
     #[inline(always)]
-    unsafe fn sweep(&self, ranks: *const u16, tests: *const u16, count: usize, all: usize, masks: *mut Plane) {
-        // SAFETY: as for `add`; ranks are at most `all`, and there is memory for so many and one more.
+    unsafe fn sweep(&self, rank: impl Fn(usize) -> usize, count: usize, masks: *mut Plane) {
+        // SAFETY: as for `add`; ranks are at most `count`, and there is memory for one more than that.
         unsafe {
             let marks = self.memory.marks;
             for byte in 0..self.words() * 8 {
                 let column = marks.cast::<u8>().add(byte);
-                let ranks = ranks.add(byte * 8);
                 for bit in 0..8 {
-                    *column.add(usize::from(*ranks.add(bit)) * PLANE) |= 1 << bit;
+                    *column.add(rank(byte * 8 + bit) * PLANE) |= 1 << bit;
                 }
             }
             let mut passed: Plane = [0; WORDS];
-            let mut next = 0;
             for t in 0..count {
-                let rank = usize::from(*tests.add(t));
-                while next <= rank {
-                    let marked = &mut *marks.add(next);
-                    (0..WORDS).for_each(|w| passed[w] |= marked[w]);
-                    *marked = [0; WORDS];
-                    next += 1;
-                }
+                let marked = &mut *marks.add(t);
+                (0..WORDS).for_each(|w| passed[w] |= marked[w]);
+                *marked = [0; WORDS];
                 *masks.add(t) = passed;
             }
-            marks.add(next).write_bytes(0, all + 1 - next);
+            *marks.add(count) = [0; WORDS];
         }
     }
 

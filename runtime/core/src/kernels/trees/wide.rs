@@ -81,7 +81,13 @@ sum!(f64, add_f64);
 
 /// Calls `f(row, values[leaf])`.
 #[inline(always)]
-unsafe fn look_up<S: Copy>(values: *const S, planes: usize, leaves: *const u8, rows: usize, mut f: impl FnMut(usize, S)) {
+unsafe fn look_up<S: Copy>(
+    values: *const S,
+    planes: usize,
+    leaves: *const u8,
+    rows: usize,
+    mut f: impl FnMut(usize, S),
+) {
     // SAFETY: the caller's promise; a table has a value for every number of so many bits.
     unsafe {
         if planes <= 8 {

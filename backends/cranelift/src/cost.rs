@@ -144,5 +144,9 @@ fn data(t: &TreeEnsemble) -> f64 {
         n if n < 1024.0 => 1.0 * trees,
         _ => return walk(t),
     };
-    if t.trees.len() <= 4 || !t.sets.is_empty() { walk(t) } else { program + 0.005 * nodes + 1.3 * features.len() as f64 }
+    if t.trees.len() <= 4 || !t.sets.is_empty() {
+        walk(t)
+    } else {
+        program + 0.005 * nodes + 1.3 * features.len() as f64
+    }
 }

@@ -176,7 +176,9 @@ fn compare(r: &mut Random, tests: usize, most: usize, [wide, input_f64, sum_f64]
             let at = o * STRIDE + i;
             let got = if sum_f64 { f64::from_bits(out[at]) } else { f64::from(f32s[at]) };
             match want.get(i) {
-                Some(want) => assert_eq!(got.to_bits(), want[o].to_bits(), "{processor:?}: output {o} of {:?}", row_of(i)),
+                Some(want) => {
+                    assert_eq!(got.to_bits(), want[o].to_bits(), "{processor:?}: output {o} of {:?}", row_of(i))
+                }
                 None => assert!(got.is_nan(), "{processor:?}: row {i} of {rows} was written"),
             }
         }

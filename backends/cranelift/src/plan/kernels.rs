@@ -147,7 +147,8 @@ impl Builder<'_> {
     fn all_below(&mut self, id: NodeId, x: NodeId, limit: NodeId) -> Result<Place, String> {
         let (from, t, data) = (self.place(x)?.data, self.ty(x), self.target(id));
         let (limit, _) = self.stepping(limit)?;
-        let args = vec![Arg::Column(from, false), Arg::Stride, word(t.width), Arg::Rows, limit, Arg::Column(data, false)];
+        let args =
+            vec![Arg::Column(from, false), Arg::Stride, word(t.width), Arg::Rows, limit, Arg::Column(data, false)];
         self.call(&format!("flock_row_all_below_{}", suffix(t.dtype)), args, 1)?;
         Ok(Place { data, valid: None })
     }

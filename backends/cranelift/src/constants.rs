@@ -56,8 +56,8 @@ pub(crate) enum Form {
 pub(crate) struct Constants {
     pub blobs: Vec<Blob>,
     known: HashMap<(ConstId, Form), BlobId>,
-    /// Bytes of work per row of the packed ensembles.
-    work: HashMap<BlobId, usize>,
+    /// Bytes of work, and rows of a block, that the packed ensembles ask for.
+    work: HashMap<BlobId, (usize, usize)>,
 }
 
 type Packed = Result<Blob, String>;
@@ -233,12 +233,17 @@ impl Constants {
         Ok(blob)
     }
 
-    /// An ensemble for the kernel, with the bytes of work per row that it needs.
-    pub fn trees(&mut self, id: ConstId, t: &TreeEnsemble, f64_features: bool) -> Result<(BlobId, usize), String> {
-        let mut work = 0;
+    /// An ensemble for the kernel, with the bytes of work and the rows of a block that it asks for.
+    pub fn trees(
+        &mut self,
+        id: ConstId,
+        t: &TreeEnsemble,
+        f64_features: bool,
+    ) -> Result<(BlobId, (usize, usize)), String> {
+        let mut work = (0, 0);
         let blob = self.get(id, Form::Trees(f64_features), || {
             let packed = pack_ensemble(t, f64_features)?;
-            work = packed.work_per_row;
+            work = (packed.work, packed.block_rows);
             Ok(packed.table)
         })?;
         Ok((blob, *self.work.entry(blob).or_insert(work)))

@@ -1,5 +1,7 @@
 //! What a row costs, and when trees are better as code. Nanoseconds on one core of a current server CPU.
 
+use std::collections::HashSet;
+
 use flock_ir_spec::{Constant, DType, Function, Module, Op, TreeEnsemble};
 
 use crate::emit::{CHOSEN, reachable};
@@ -29,7 +31,8 @@ impl Trees {
             Trees::Data => return false,
             Trees::Code => (MOST_NODES, MOST_NODES),
             // Measured: up to 15 nodes 2.5 to 4 times as fast as the walk, at 31 slower.
-            Trees::Auto => (CHOSEN, SMALL_ENSEMBLE),
+            Trees::Auto if code(t) <= data(t) => (CHOSEN, SMALL_ENSEMBLE),
+            Trees::Auto => return false,
         };
         // A set is looked up by the kernel.
         t.sets.is_empty()
@@ -117,8 +120,37 @@ pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
 }
 
 fn ensemble(t: &TreeEnsemble, sums: bool) -> f64 {
-    if sums && Trees::Auto.as_code(t) {
-        return 0.6 * t.trees.len() as f64 + 0.12 * t.nodes.len() as f64;
+    match sums {
+        true if Trees::Auto.as_code(t) => code(t),
+        true => data(t),
+        false => walk(t),
     }
+}
+
+/// An ensemble as code.
+fn code(t: &TreeEnsemble) -> f64 {
+    0.6 * t.trees.len() as f64 + 0.12 * t.nodes.len() as f64
+}
+
+/// A walk of each tree.
+fn walk(t: &TreeEnsemble) -> f64 {
     t.depths().iter().map(|d| 1.2 + 1.2 * f64::from(*d)).sum()
+}
+
+/// An ensemble as data in large batches: the kernel's own choice, without looking at single trees. Measured with 512-bit registers:
+/// a feature's ranks, a choice per node, and a look-up per tree whose table is in registers or in memory.
+fn data(t: &TreeEnsemble) -> f64 {
+    let trees = t.trees.len() as f64;
+    let nodes = t.nodes.len() as f64;
+    let features: HashSet<u32> = t.nodes.iter().map(|n| n.feature).collect();
+    let program = match nodes / trees.max(1.0) {
+        n if n < 64.0 => 0.2 * trees,
+        n if n < 1024.0 => 1.0 * trees,
+        _ => return walk(t),
+    };
+    if t.trees.len() <= 4 || !t.sets.is_empty() {
+        walk(t)
+    } else {
+        program + 0.005 * nodes + 1.3 * features.len() as f64
+    }
 }

@@ -1,11 +1,11 @@
 //! Packed ensembles against the plain meaning of their nodes, on values made to be hard.
 #![allow(clippy::unwrap_used)]
 
-use flock_core::kernels::trees::{flock_leaves, flock_trees};
+use flock_core::kernels::trees::{Processor, flock_leaves, trees_on};
 use flock_core::{Blob, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 
 const LEAF: u32 = 1 << 31;
-const STRIDE: usize = 128;
+const STRIDE: usize = 1088;
 
 struct Random(u64);
 
@@ -41,11 +41,11 @@ struct Ensemble {
     values: Vec<f64>,
 }
 
-fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool) -> Ensemble {
+fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool, most: usize) -> Ensemble {
     let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
     for t in 0..20 {
         let first = e.nodes.len();
-        let count = r.next(40);
+        let count = r.next(most);
         for i in 0..count {
             // Children: the next two free nodes in breadth order, else new leaves.
             let mut child = |n: usize| {
@@ -62,7 +62,7 @@ fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool) -> Ensembl
                 feature: r.next(3) as u32,
                 test: r.next(tests) as u8,
                 missing_left: r.next(2) == 0,
-                threshold: r.pick(&hard()),
+                threshold: threshold(r, most),
                 left,
                 right,
             });
@@ -78,6 +78,14 @@ fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool) -> Ensembl
         e.trees.push(TreeSpec { root, target: (!wide).then_some((t % outputs) as u32) });
     }
     e
+}
+
+/// A hard one; in larger trees as often one of very many, and none that nothing is below: such trees are walked.
+fn threshold(r: &mut Random, most: usize) -> f64 {
+    match r.pick(&hard()) {
+        t if most > 40 && (t == f64::NEG_INFINITY || r.next(2) == 0) => f64::from(r.next(1 << 20) as u32) * 0.37 - 1e5,
+        t => t,
+    }
 }
 
 fn reaches(e: &Ensemble, root: u32, x: &[f64]) -> usize {
@@ -112,9 +120,9 @@ fn score(e: &Ensemble, base: &[f64], x: &[f64], f32_sum: bool) -> Vec<f64> {
     out
 }
 
-fn compare(r: &mut Random, tests: usize, wide: bool, input_f64: bool, sum_f64: bool) {
+fn compare(r: &mut Random, tests: usize, most: usize, [wide, input_f64, sum_f64]: [bool; 3]) {
     let outputs = 3;
-    let e = ensemble(r, tests, outputs, wide);
+    let e = ensemble(r, tests, outputs, wide, most);
     let base = [0.5, -1.0, 0.0];
     let packed = pack_trees(&TreesSpec {
         features: 3,
@@ -131,37 +139,74 @@ fn compare(r: &mut Random, tests: usize, wide: bool, input_f64: bool, sum_f64: b
     .unwrap();
     let mut values = hard();
     values.push(f64::NAN);
-    let rows = 101;
+    // Thresholds, and the values beside them.
+    for _ in 0..100.min(e.nodes.len()) {
+        let t = e.nodes[r.next(e.nodes.len())].threshold;
+        values.extend([t, t.next_up(), t.next_down(), f64::from((t as f32).next_up())]);
+    }
+    let rows = [101, STRIDE, 577, 30, 3][r.next(5)];
     let x: Vec<f64> =
         (0..3 * STRIDE).map(|_| r.pick(&values)).map(|x| if input_f64 { x } else { f64::from(x as f32) }).collect();
     let frame = if input_f64 { Blob::of(&x) } else { Blob::of(&x.iter().map(|x| *x as f32).collect::<Vec<_>>()) };
-    let mut out = vec![0u64; outputs * STRIDE];
     let mut leaves = vec![0i64; e.trees.len() * STRIDE];
     // SAFETY: the frames have the strides and widths that the table was packed for.
     unsafe {
-        flock_trees(packed.table.as_ptr(), frame.as_ptr(), STRIDE, rows, out.as_mut_ptr().cast(), std::ptr::null_mut());
         flock_leaves(packed.table.as_ptr(), frame.as_ptr(), STRIDE, rows, leaves.as_mut_ptr(), std::ptr::null_mut());
     }
-    let f32s: &[f32] = unsafe { std::slice::from_raw_parts(out.as_ptr().cast(), outputs * STRIDE) };
+    let row_of = |row: usize| [x[row], x[STRIDE + row], x[2 * STRIDE + row]];
     for row in 0..rows {
-        let row_x = [x[row], x[STRIDE + row], x[2 * STRIDE + row]];
         for (t, tree) in e.trees.iter().enumerate() {
-            assert_eq!(leaves[t * STRIDE + row], reaches(&e, tree.root, &row_x) as i64, "tree {t} on {row_x:?}");
-        }
-        for (o, want) in score(&e, &base, &row_x, !sum_f64).into_iter().enumerate() {
-            let got = if sum_f64 { f64::from_bits(out[o * STRIDE + row]) } else { f64::from(f32s[o * STRIDE + row]) };
-            assert_eq!(got.to_bits(), want.to_bits(), "output {o} of {row_x:?}");
+            let (got, want) = (leaves[t * STRIDE + row], reaches(&e, tree.root, &row_of(row)));
+            assert_eq!(got, want as i64, "tree {t} on {:?}", row_of(row));
         }
     }
+    let want: Vec<Vec<f64>> = (0..rows).map(|row| score(&e, &base, &row_of(row), !sum_f64)).collect();
+    for processor in Processor::all() {
+        // Memory that others have used before, and outputs behind the rows that stay as they are.
+        let mut work = vec![0xa5a5_a5a5_a5a5_a5a5u64; packed.work.div_ceil(8)];
+        let mut out = vec![u64::MAX; outputs * STRIDE];
+        // SAFETY: as above; `work` is as long as packing has said, and the machine has the processor's features.
+        unsafe {
+            let (table, frame, out) = (packed.table.as_ptr(), frame.as_ptr(), out.as_mut_ptr().cast());
+            trees_on(*processor, table, frame, STRIDE, rows, out, work.as_mut_ptr().cast());
+        }
+        // SAFETY: the memory of so many doubles holds as many floats.
+        let f32s: &[f32] = unsafe { std::slice::from_raw_parts(out.as_ptr().cast(), outputs * STRIDE) };
+        for (i, o) in (0..STRIDE).flat_map(|i| (0..outputs).map(move |o| (i, o))) {
+            let at = o * STRIDE + i;
+            let got = if sum_f64 { f64::from_bits(out[at]) } else { f64::from(f32s[at]) };
+            match want.get(i) {
+                Some(want) => {
+                    assert_eq!(got.to_bits(), want[o].to_bits(), "{processor:?}: output {o} of {:?}", row_of(i))
+                }
+                None => assert!(got.is_nan(), "{processor:?}: row {i} of {rows} was written"),
+            }
+        }
+    }
+}
+
+fn forms(bits: usize) -> [bool; 3] {
+    [bits & 1 != 0, bits & 2 != 0, bits & 4 != 0]
 }
 
 #[test]
 fn every_test_dtype_and_leaf_form_is_exact() {
     let mut r = Random(7);
     for round in 0..40 {
+        (0..8).for_each(|bits| compare(&mut r, [4, 6, 7][round % 3], 40, forms(bits)));
+    }
+}
+
+#[test]
+fn trees_of_every_size_are_exact_on_every_processor() {
+    let mut r = Random(8);
+    for most in [4, 9, 18, 34, 70, 130, 300, 1200, 4000] {
         for bits in 0..8 {
-            compare(&mut r, [4, 6, 7][round % 3], bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            (0..3).for_each(|_| compare(&mut r, 4, most, forms(bits)));
         }
+        // Some trees with tests that programs do not know stand between the others.
+        let bits = r.next(8);
+        compare(&mut r, 7, most.min(12), forms(bits));
     }
 }
 

@@ -53,10 +53,10 @@ pub(crate) fn build(flat: Flat, options: &Options) -> Result<Plan, Vec<Unsupport
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Builder { constants, places, rows, steps, buffers, memos, .. } = b;
+    let Builder { constants, places, rows, steps, buffers, memos, block_rows, .. } = b;
     let name = flat.name.clone();
     let blobs = constants.blobs;
-    let mut plan = Plan { flat, places, rows, steps, buffers, blobs, memos, block_rows: 0, scratch_bytes: 0 };
+    let mut plan = Plan { flat, places, rows, steps, buffers, blobs, memos, block_rows, scratch_bytes: 0 };
     match lay_out(&mut plan) {
         true => Ok(plan),
         false => Err(vec![unsupported(&name, "function", "its frames are too wide: 64 rows take more than 512 MiB")]),
@@ -81,6 +81,8 @@ pub(super) struct Builder<'a> {
     pub constants: Constants,
     pub steps: Vec<Step>,
     pub memos: Vec<Memo>,
+    /// Rows of a block that a kernel asks for; 0 if none does.
+    pub block_rows: usize,
     /// The first input column of each parameter, then the number of all.
     pub inputs: Vec<u32>,
     works: Vec<Work>,
@@ -130,6 +132,7 @@ impl<'a> Builder<'a> {
             constants: Constants::default(),
             steps: Vec::new(),
             memos: Vec::new(),
+            block_rows: 0,
             inputs,
             works,
             group,

@@ -24,6 +24,7 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
     let operand = node.args.first().and_then(|a| graph.frame_type(*a)).map_or(DType::F64, |t| t.dtype);
     let element = |yes: bool| if yes { Work::Element } else { Work::Steps };
     match node.op {
+        Op::Coalesce if filled_inputs(graph, pool, id).is_some() => Work::Steps,
         Op::Const | Op::Null => Work::Leaf,
         Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg | Op::Abs | Op::Min | Op::Max | Op::Sqrt => Work::Element,
         Op::Floor | Op::Ceil | Op::Round | Op::Bitwise => Work::Element,
@@ -43,6 +44,36 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
         Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches | Op::TermCounts => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
     }
+}
+
+/// Parameters with one value in place of what is missing, which loading can do: `coalesce (concat a b …) c`.
+pub(super) fn filled_inputs<'a>(graph: &'a Graph, pool: &Pool, id: NodeId) -> Option<(&'a [NodeId], NodeId)> {
+    let [x, fill] = graph.node(id).args[..] else { return None };
+    let t = graph.frame_type(x)?;
+    let inputs = match graph.node(x).op {
+        Op::Input => &graph.node(id).args[..1],
+        Op::Concat => &graph.node(x).args[..],
+        _ => return None,
+    };
+    let are_inputs = inputs.iter().all(|i| graph.node(*i).op == Op::Input);
+    (t.dtype.is_float() && t.nullable && are_inputs && is_number(graph, pool, fill)).then_some((inputs, fill))
+}
+
+/// Whether a node is a constant row of one number.
+fn is_number(graph: &Graph, pool: &Pool, id: NodeId) -> bool {
+    matches!(graph.constant(pool, id), Some(Constant::Table(t)) if t.len() == 1 && t.rows == 1)
+}
+
+/// `all (not (ge (abs x) c))`, which one kernel asks: the frame, and the node of the limit.
+pub(super) fn bounded_row(graph: &Graph, pool: &Pool, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let operand = |id: NodeId, op: Op| (graph.node(id).op == op).then(|| graph.node(id).args.first().copied())?;
+    let not = graph.node(id).args.first().copied()?;
+    let ge = operand(not, Op::Not)?;
+    let x = operand(operand(ge, Op::Ge)?, Op::Abs)?;
+    let limit = graph.node(ge).args.get(1).copied()?;
+    let t = graph.frame_type(x)?;
+    let leaf = matches!(graph.node(x).op, Op::Const | Op::Null);
+    (t.dtype.is_float() && !t.nullable && !leaf && is_number(graph, pool, limit)).then_some((x, limit))
 }
 
 fn set_size(graph: &Graph, pool: &Pool, id: NodeId) -> usize {

@@ -5,6 +5,7 @@ use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
 
 use super::build::{Builder, size, suffix};
 use super::documents::Part;
+use super::fuse::{bounded_row, filled_inputs};
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -17,7 +18,8 @@ impl Builder<'_> {
         let args = &self.graph().node(id).args;
         let not_leaves = || args.iter().copied().filter(|a| !self.is_leaf(*a)).collect();
         match self.graph().node(id).op {
-            Op::Input | Op::Const | Op::Null => Vec::new(),
+            Op::Input | Op::Const | Op::Null | Op::Coalesce => Vec::new(),
+            Op::All if let Some((x, _)) = bounded_row(self.graph(), &self.flat.pool, id) => vec![x],
             Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
             Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
@@ -34,6 +36,7 @@ impl Builder<'_> {
         let args = &node.args;
         match node.op {
             Op::Input => self.load(id),
+            Op::Coalesce => self.load_filled(id),
             Op::Exp => self.math(id, "exp"),
             Op::Ln => self.math(id, "ln"),
             Op::Log1p => self.math(id, "log1p"),
@@ -73,7 +76,10 @@ impl Builder<'_> {
             }
             Op::Take => self.take(id),
             Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax => self.reduce(id),
-            Op::All => self.quantify(id, "flock_row_all"),
+            Op::All => match bounded_row(self.graph(), &self.flat.pool, id) {
+                Some((x, limit)) => self.all_below(id, x, limit),
+                None => self.quantify(id, "flock_row_all"),
+            },
             Op::Any => self.quantify(id, "flock_row_any"),
             Op::Softmax | Op::Normalize => self.whole_row(id),
             Op::Linear => self.linear(id),
@@ -114,7 +120,6 @@ impl Builder<'_> {
             | Op::IsNull
             | Op::IsNan
             | Op::Select
-            | Op::Coalesce
             | Op::Guard
             | Op::Bitwise => Err("it is computed in a loop".into()),
         }
@@ -128,6 +133,34 @@ impl Builder<'_> {
         let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(data, true), column(valid)];
         self.call(&format!("flock_load_{}", suffix(t.dtype)), args, t.width)?;
         Ok(Place { data, valid: own(valid) })
+    }
+
+    /// Parameters with a value for what is missing, each to its columns.
+    fn load_filled(&mut self, id: NodeId) -> Result<Place, String> {
+        let none = "no parameters";
+        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, id).ok_or(none)?;
+        let data = self.target(id);
+        let mut column = 0;
+        for input in inputs {
+            let Attr::Param(p) = self.graph().node(*input).attr else { return Err(none.into()) };
+            let first = *self.inputs.get(p as usize).ok_or(none)?;
+            let (t, to) = (self.ty(*input), data.skip(column));
+            let (fill, _) = self.stepping(fill)?;
+            let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(to, true), fill];
+            self.call(&format!("flock_load_filled_{}", suffix(t.dtype)), args, t.width)?;
+            column += t.width;
+        }
+        Ok(Place { data, valid: None })
+    }
+
+    /// Whether all columns are within a limit.
+    fn all_below(&mut self, id: NodeId, x: NodeId, limit: NodeId) -> Result<Place, String> {
+        let (from, t, data) = (self.place(x)?.data, self.ty(x), self.target(id));
+        let (limit, _) = self.stepping(limit)?;
+        let args =
+            vec![Arg::Column(from, false), Arg::Stride, word(t.width), Arg::Rows, limit, Arg::Column(data, false)];
+        self.call(&format!("flock_row_all_below_{}", suffix(t.dtype)), args, 1)?;
+        Ok(Place { data, valid: None })
     }
 
     fn math(&mut self, id: NodeId, name: &str) -> Result<Place, String> {
@@ -595,12 +628,15 @@ impl Builder<'_> {
     fn walk(&mut self, id: NodeId, kernel: &str) -> Result<Place, String> {
         let args = &self.graph().node(id).args;
         let (constant, ensemble) = self.ensemble(args[1])?;
-        let (table, work) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
+        let (table, (bytes, rows)) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
         let valid = self.every_column(args[0])?;
         let data = self.target(id);
-        let work = match u32::try_from(work).map_err(|_| "the kernel needs too much memory")? {
-            0 => Arg::Null,
-            bytes => Arg::Column(self.fresh(1, bytes), false),
+        let work = if rows == 0 || kernel != "flock_trees" {
+            Arg::Null
+        } else {
+            self.block_rows = self.block_rows.max(rows);
+            let columns = u32::try_from(bytes.div_ceil(rows)).map_err(|_| "the kernel needs too much memory")?;
+            Arg::Column(self.fresh(1, columns), false)
         };
         let x = Arg::Column(self.place(args[0])?.data, false);
         let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false), work];

@@ -12,7 +12,8 @@ const ROWS: u64 = 64;
 /// Scratch beyond which a function is refused.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Lays the buffers out; a buffer's memory is used again after its last step. False where scratch would be too large.
+/// Lays the buffers out; a buffer's memory is used again after its last step. Rows of a block are what a kernel has asked
+/// for, or what fits into the cache. False where scratch would be too large.
 pub(crate) fn lay_out(plan: &mut Plan) -> bool {
     let lives = lives(plan);
     let mut starts: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
@@ -34,7 +35,10 @@ pub(crate) fn lay_out(plan: &mut Plan) -> bool {
             space.give(at, row_bytes);
         }
     }
-    let rows = (CACHE_BYTES / space.end.max(1) / ROWS * ROWS).clamp(ROWS, MOST_ROWS);
+    let rows = match plan.block_rows as u64 {
+        0 => (CACHE_BYTES / space.end.max(1) / ROWS * ROWS).clamp(ROWS, MOST_ROWS),
+        asked => asked.next_multiple_of(ROWS),
+    };
     let Some(bytes) = space.end.checked_mul(rows).filter(|b| *b <= MOST_BYTES) else { return false };
     plan.block_rows = rows as usize;
     plan.scratch_bytes = bytes as usize;

@@ -218,7 +218,33 @@ unsafe fn store_validity(o: &FlockOutput, start: usize, rows: usize, valid: *con
     OK
 }
 
+/// Rows of a column as [`load_number`] gives them, with another value where one is missing.
+macro_rules! load_filled {
+    ($column:ident, $start:ident, $rows:ident, $out:ident, $fill:ident, $t:ty, $load:ident) => {{
+        let status = $load($column, $start, $rows, $out, std::ptr::null_mut());
+        let (c, fill) = (&*$column, *$fill);
+        if c.layout == FlockLayout::Null as u32 {
+            (0..$rows).for_each(|i| $out.add(i).write(fill));
+        } else if !c.validity.is_null() {
+            for i in 0..$rows {
+                if !bit(c.validity, c.validity_offset + $start + i) {
+                    $out.add(i).write(fill);
+                }
+            }
+        }
+        status
+    }};
+}
+
 export! {
+    /// [`flock_load_f64`] with a value for what is missing.
+    fn flock_load_filled_f64(column: *const FlockColumn, start: usize, rows: usize, out: *mut f64, fill: *const f64) -> i32 {
+        load_filled!(column, start, rows, out, fill, f64, flock_load_f64)
+    }
+    /// [`flock_load_f32`] with a value for what is missing.
+    fn flock_load_filled_f32(column: *const FlockColumn, start: usize, rows: usize, out: *mut f32, fill: *const f32) -> i32 {
+        load_filled!(column, start, rows, out, fill, f32, flock_load_f32)
+    }
     /// Rows of a number or bool column as f64. `valid` may be null where the input cannot be.
     /// Integers beyond 2^53 round to nearest. Schema where the column is text.
     fn flock_load_f64(column: *const FlockColumn, start: usize, rows: usize, out: *mut f64, valid: *mut u8) -> i32 {

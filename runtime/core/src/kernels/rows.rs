@@ -146,7 +146,48 @@ unsafe fn quantify(
     }
 }
 
+/// Column by column, so that rows lie side by side.
+#[inline(always)]
+unsafe fn bounded<T: Float>(x: *const T, stride: usize, width: usize, rows: usize, limit: T, out: *mut u8) {
+    // SAFETY: the caller's frame is of that width, and `out` has a byte per row.
+    unsafe {
+        out.write_bytes(1, rows);
+        for j in 0..width {
+            let x = x.add(j * stride);
+            for i in 0..rows {
+                *out.add(i) &= u8::from(!((*x.add(i)).wide().abs() >= limit.wide()));
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn bounded_avx2<T: Float>(x: *const T, stride: usize, width: usize, rows: usize, limit: T, out: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { bounded(x, stride, width, rows, limit, out) }
+}
+
+unsafe fn all_bounded<T: Float>(x: *const T, stride: usize, width: usize, rows: usize, limit: T, out: *mut u8) {
+    // SAFETY: the caller's promise, and the processor was asked.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            return bounded_avx2(x, stride, width, rows, limit, out);
+        }
+        bounded(x, stride, width, rows, limit, out)
+    }
+}
+
 export! {
+    /// Whether no column's absolute value is at or above the limit; NaN is not.
+    fn flock_row_all_below_f64(x: *const f64, stride: usize, width: usize, rows: usize, limit: *const f64, out: *mut u8) {
+        all_bounded(x, stride, width, rows, *limit, out)
+    }
+    /// The same in f32.
+    fn flock_row_all_below_f32(x: *const f32, stride: usize, width: usize, rows: usize, limit: *const f32, out: *mut u8) {
+        all_bounded(x, stride, width, rows, *limit, out)
+    }
     /// Sum from left to right, from 0.
     fn flock_row_sum_f64(x: *const f64, stride: usize, width: usize, rows: usize, out: *mut f64) {
         fold(x, stride, width, rows, out, |x| 0.0 + x, |a, x, _| a + x)

@@ -5,9 +5,21 @@
 //! for an f32 feature, `x <= t` says the same as `x <= (the greatest f32 not above t)`. A test on a set of categories looks
 //! into a bit set, or for one that is sparse into its sorted runs; ensembles without such tests walk without that branch.
 //! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
+//!
+//! Trees of up to a few hundred leaves are better off as programs over bit planes ([`planes`]), if a block has rows enough
+//! to fill one. Which trees these are is settled by cost when the ensemble is packed; the walk can take over any of them.
+
+mod bins;
+mod deep;
+mod pack;
+mod planes;
+mod run;
+mod wide;
 
 use crate::blob::{Blob, Plain};
 use crate::kernels::{PackError, export, section};
+use bins::{Bins, Value};
+use planes::Stretch;
 
 const LEAF: u32 = 1 << 31;
 
@@ -68,8 +80,10 @@ pub struct TreesSpec<'a> {
 pub struct PackedTrees {
     /// The table of [`flock_trees`] and [`flock_leaves`].
     pub table: Blob,
-    /// Bytes of `work` per row of a block that [`flock_trees`] and [`flock_leaves`] need.
-    pub work_per_row: usize,
+    /// Bytes of `work` that [`flock_trees`] needs, whatever the rows of a block are.
+    pub work: usize,
+    /// Rows of a block that suit the kernel best; 0 where it does not care.
+    pub block_rows: usize,
 }
 
 #[repr(C)]
@@ -88,6 +102,20 @@ struct Header {
     values: u64,
     sets: u64,
     members: u64,
+    /// How the trees are added: stretches in order, and what all of programs share.
+    stretches: u64,
+    stretch_count: u64,
+    bins: u64,
+    bin_count: u64,
+    bases: u64,
+    thresholds: u64,
+    program_values: u64,
+    /// What the memory is cut into.
+    most_ranks: u64,
+    planes: u64,
+    columns: u64,
+    /// The trees of many leaves: steps, starts of values, roots by tree, columns.
+    deep: [u64; 4],
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -172,7 +200,8 @@ unsafe impl Plain for Node64 {}
 
 /// A packed node over features of type `X`.
 trait Node: Plain {
-    type X: Copy + PartialOrd + Into<f64>;
+    type X: Value + Into<f64>;
+
     fn new(threshold: f64, test: u32, left: u32, right: u32) -> Self;
     fn parts(&self) -> (Self::X, u32, u32, u32);
     /// The greatest X not above t, as f64.
@@ -305,6 +334,8 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         4 | 5 => 1,
         _ => 0,
     });
+    let nodes = if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) };
+    let plan = if t.input_f64 { pack::plan::<Node64>(&mut table, t) } else { pack::plan::<Node32>(&mut table, t) };
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
@@ -313,14 +344,28 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         trees: t.trees.len() as u64,
         base: floats(&mut table, t.base, t.sum_f64),
         roots: table.section(&roots) as u64,
-        nodes: if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) },
+        nodes,
         leaves: table.section(t.leaves) as u64,
         values: floats(&mut table, &values, t.sum_f64),
         sets,
         members,
+        stretches: plan.stretches,
+        stretch_count: plan.stretch_count,
+        bins: plan.bins,
+        bin_count: plan.sizes.bins as u64,
+        bases: plan.bases,
+        thresholds: plan.thresholds,
+        program_values: plan.values,
+        most_ranks: plan.sizes.ranks as u64,
+        planes: plan.sizes.planes as u64,
+        columns: plan.sizes.columns as u64,
+        deep: plan.deep,
     };
     table.set_header(header);
-    Ok(PackedTrees { table, work_per_row: 0 })
+    let walks = plan.stretch_count == 0;
+    let work = if walks { 0 } else { plan.sizes.bytes() };
+    let rows = if plan.sizes.columns > 0 { deep::ROWS } else { planes::ROWS };
+    Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
 /// The nodes, and one that a row that has arrived may read.
@@ -340,23 +385,23 @@ fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
 /// Rows that walk side by side.
 const LANES: usize = 8;
 
-/// Where `LANES` rows arrive in the tree at `root`. `x` points at the first row of the first feature.
+/// Where `LANES` walks from `at` arrive: of neighbouring rows in one tree (`STEP` of 1), or of one row in as many trees (0).
+/// `x` points at the first row of the first feature.
 #[inline(always)]
-unsafe fn walk<N: Node, const TESTS: u8>(
+unsafe fn walk<N: Node, const TESTS: u8, const STEP: usize>(
     nodes: *const N,
     (sets, members): (*const Set, *const u32),
-    root: u32,
+    mut at: [u32; LANES],
     x: *const N::X,
     stride: usize,
 ) -> [u32; LANES] {
-    let mut at = [root; LANES];
     while at.iter().fold(LEAF, |all, a| all & a) == 0 {
         for (lane, at) in at.iter_mut().enumerate() {
             let arrived = *at & LEAF != 0;
             // SAFETY: packing has checked nodes and features, and there is always a node 0.
             unsafe {
                 let (threshold, test, left, right) = (*nodes.add(if arrived { 0 } else { *at as usize })).parts();
-                let x = *x.add((test & !(MISSING_LEFT | EQUAL | IN)) as usize * stride + lane);
+                let x = *x.add((test & !(MISSING_LEFT | EQUAL | IN)) as usize * stride + lane * STEP);
                 let holds = match test & (EQUAL | IN) {
                     EQUAL if TESTS > 0 => x == threshold,
                     IN if TESTS > 1 => is_member(sets, members, threshold.into(), x.into()),
@@ -373,7 +418,7 @@ unsafe fn walk<N: Node, const TESTS: u8>(
     at.map(|a| a & !LEAF)
 }
 
-/// Calls `f(tree, first row, rows, leaves)` for each tree in order and within it for groups of rows.
+/// Calls `f(tree, first row, rows, leaves)` for some trees in order and within them for groups of rows.
 /// # Safety
 /// `table` was packed with features of `N::X`; the frame is as the conventions say.
 #[inline(always)]
@@ -382,6 +427,7 @@ unsafe fn each_leaf<N: Node>(
     x: *const N::X,
     stride: usize,
     rows: usize,
+    trees: std::ops::Range<usize>,
     mut f: impl FnMut(usize, usize, usize, [u32; LANES]),
 ) {
     // SAFETY: the caller's promise. The stride is a multiple of 64, so a last group that is not full still reads
@@ -390,14 +436,31 @@ unsafe fn each_leaf<N: Node>(
         let h = &*table.cast::<Header>();
         let (nodes, roots) = (section::<N>(table, h.nodes), section::<Root>(table, h.roots));
         let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
-        for tree in 0..h.trees as usize {
+        if rows < LANES / 2 {
+            // Few rows: a row at a time, trees side by side. Behind the last one stand walks that have arrived.
+            for row in 0..rows {
+                for first in trees.clone().step_by(LANES) {
+                    let n = LANES.min(trees.end - first);
+                    let at = std::array::from_fn(|i| if i < n { (*roots.add(first + i))[0] } else { LEAF });
+                    let x = x.add(row);
+                    let leaves = match h.tests {
+                        0 => walk::<N, 0, 0>(nodes, sets, at, x, stride),
+                        1 => walk::<N, 1, 0>(nodes, sets, at, x, stride),
+                        _ => walk::<N, 2, 0>(nodes, sets, at, x, stride),
+                    };
+                    leaves.iter().take(n).enumerate().for_each(|(i, leaf)| f(first + i, row, 1, [*leaf; LANES]));
+                }
+            }
+            return;
+        }
+        for tree in trees {
             let [root, _] = *roots.add(tree);
             for first in (0..rows).step_by(LANES) {
-                let x = x.add(first);
+                let (x, at) = (x.add(first), [root; LANES]);
                 let leaves = match h.tests {
-                    0 => walk::<N, 0>(nodes, sets, root, x, stride),
-                    1 => walk::<N, 1>(nodes, sets, root, x, stride),
-                    _ => walk::<N, 2>(nodes, sets, root, x, stride),
+                    0 => walk::<N, 0, 1>(nodes, sets, at, x, stride),
+                    1 => walk::<N, 1, 1>(nodes, sets, at, x, stride),
+                    _ => walk::<N, 2, 1>(nodes, sets, at, x, stride),
                 };
                 f(tree, first, LANES.min(rows - first), leaves);
             }
@@ -405,41 +468,264 @@ unsafe fn each_leaf<N: Node>(
     }
 }
 
-/// Adds the trees' values in order.
-macro_rules! sum {
-    ($node:ty, $sum:ty, $table:ident, $x:ident, $stride:ident, $rows:ident, $out:ident) => {{
-        let h = &*$table.cast::<Header>();
-        let (base, values) = (section::<$sum>($table, h.base), section::<$sum>($table, h.values));
-        let (roots, starts) = (section::<Root>($table, h.roots), section::<u32>($table, h.leaves));
-        let (out, outputs) = ($out.cast::<$sum>(), h.outputs as usize);
-        for o in 0..outputs {
-            (0..$rows).for_each(|i| out.add(o * $stride + i).write(*base.add(o)));
+/// What a processor can do, as far as these kernels make use of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// Nothing but 64-bit words.
+    Plain,
+    /// AVX2, with BMI1 and BMI2.
+    Avx2,
+    /// These and AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+impl Processor {
+    /// Of this machine, from the least to the best.
+    pub fn all() -> &'static [Processor] {
+        let all = &[Processor::Plain, Processor::Avx2, Processor::Avx512];
+        &all[..=Processor::best() as usize]
+    }
+
+    /// The best that this machine has.
+    pub fn best() -> Processor {
+        #[cfg(target_arch = "x86_64")]
+        {
+            macro_rules! has {
+                ($($feature:tt),*) => { $(is_x86_feature_detected!($feature))&&* };
+            }
+            if has!("avx2", "bmi1", "bmi2") {
+                return match has!("avx512f", "avx512bw", "avx512dq", "avx512vl") {
+                    true => Processor::Avx512,
+                    false => Processor::Avx2,
+                };
+            }
         }
-        each_leaf::<$node>($table, $x.cast(), $stride, $rows, |tree, first, n, leaves| {
+        Processor::Plain
+    }
+}
+
+/// [`flock_trees`] as if the processor were that one.
+/// # Safety
+/// As there; the processor is at least that.
+pub unsafe fn trees_on(
+    processor: Processor,
+    table: *const u8,
+    x: *const u8,
+    stride: usize,
+    rows: usize,
+    out: *mut u8,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        match (h.input_f64 != 0, h.sum_f64 != 0) {
+            (false, false) => add_all::<Node32, f32>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (false, true) => add_all::<Node32, f64>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (true, false) => add_all::<Node64, f32>(processor, table, x.cast(), stride, rows, out.cast(), work),
+            (true, true) => add_all::<Node64, f64>(processor, table, x.cast(), stride, rows, out.cast(), work),
+        }
+    }
+}
+
+/// Rows from which on programs are faster than walks: below, most of a plane is empty.
+const FEW_ROWS: usize = 40;
+
+/// The ensemble's outputs.
+/// # Safety
+/// As for [`flock_trees`]; the table was packed for these types.
+unsafe fn add_all<N: Node, S: Summed>(
+    processor: Processor,
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (base, outputs) = (section::<S>(table, h.base), h.outputs as usize);
+        for o in 0..outputs {
+            (0..rows).for_each(|i| out.add(o * stride + i).write(*base.add(o)));
+        }
+        if h.stretch_count == 0 || rows < FEW_ROWS || work.is_null() {
+            return walk_all::<N, S>(table, x, stride, rows, out, 0..h.trees as usize);
+        }
+        match processor {
+            #[cfg(target_arch = "x86_64")]
+            Processor::Avx512 => stretches_avx512::<N, S>(table, x, stride, rows, out, work),
+            #[cfg(target_arch = "x86_64")]
+            Processor::Avx2 => stretches_avx2::<N, S>(table, x, stride, rows, out, work),
+            _ => stretches::<N, S, wide::Plain>(table, x, stride, rows, out, work),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
+unsafe fn stretches_avx512<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise, and it has asked the processor.
+    unsafe { stretches::<N, S, wide::Avx512>(table, x, stride, rows, out, work) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+unsafe fn stretches_avx2<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise, and it has asked the processor.
+    unsafe { stretches::<N, S, wide::Avx2>(table, x, stride, rows, out, work) }
+}
+
+/// Stretch by stretch: trees that are programs 512 rows at a time, the others walked.
+#[inline(always)]
+unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    work: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let sizes = run::Sizes {
+            bins: h.bin_count as usize,
+            ranks: h.most_ranks as usize,
+            planes: h.planes as usize,
+            columns: h.columns as usize,
+        };
+        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[3]), sizes.columns);
+        let memory = sizes.cut(work);
+        let all = std::slice::from_raw_parts(section::<Stretch>(table, h.stretches), h.stretch_count as usize);
+        // A deep tree is read once for as many rows as there are; of programs, a chunk is ranked once for all stretches.
+        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (deep::ROWS, 1) };
+        for first in (0..rows).step_by(chunk) {
+            let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(chunk));
+            let block = |first: usize| run::Block {
+                table,
+                bins: section::<Bins>(table, h.bins),
+                bin_count: h.bin_count as usize,
+                bases: section(table, h.bases),
+                thresholds: section(table, h.thresholds),
+                x: x.add(first),
+                stride,
+                rows: (rows - first).min(planes::ROWS),
+                memory,
+            };
+            for first in (0..rows).step_by(planes::ROWS).filter(|_| !columns.is_empty()) {
+                let block = block(first);
+                block.rank::<u32>();
+                let (n, to) = (block.rows.next_multiple_of(LANES), memory.rows.add(first * columns.len()));
+                deep::copy_ranks(columns, memory.ranks.cast(), planes::ROWS, |b| block.feature(b), n, to);
+            }
+            for some in all.chunks(together) {
+                let programs = some.iter().any(|s| s.programs == 1);
+                for first in (0..rows).step_by(planes::ROWS).filter(|_| programs) {
+                    let block = block(first);
+                    block.rank::<u16>();
+                    let (out, values) = (out.add(first), section(table, h.program_values));
+                    for s in some {
+                        match s.programs {
+                            1 => block.add::<I, S>(s, out, h.outputs as usize, values),
+                            _ => walk_all::<N, S>(table, block.x, stride, block.rows, out, s.trees()),
+                        }
+                    }
+                }
+                match some {
+                    [s] if s.programs == 0 => walk_all::<N, S>(table, x, stride, rows, out, s.trees()),
+                    [s] if s.programs == 2 => deep_all::<S>(table, s, memory.rows, columns.len(), stride, rows, out),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Adds the trees of a stretch that are deep.
+#[inline(always)]
+unsafe fn deep_all<S: Summed>(
+    table: *const u8,
+    s: &Stretch,
+    x: *const u32,
+    width: usize,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
+        let (steps, starts) = (section::<deep::Step>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
+        for tree in s.trees() {
+            let [_, target] = *section::<Root>(table, h.roots).add(tree);
+            let root = *section::<u32>(table, h.deep[2]).add(tree);
+            if target > 0 {
+                let out = out.add((target as usize - 1) * stride);
+                deep::walk(steps, starts, root, x, width, rows, |row, at| *out.add(row) += *values.add(at));
+            } else {
+                deep::walk(steps, starts, root, x, width, rows, |row, at| {
+                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(at + o));
+                });
+            }
+        }
+    }
+}
+
+/// What sums are made of.
+trait Summed: wide::Sum + std::ops::AddAssign {}
+impl Summed for f32 {}
+impl Summed for f64 {}
+
+/// Adds the values of some trees, walking them.
+unsafe fn walk_all<N: Node, S: Summed>(
+    table: *const u8,
+    x: *const N::X,
+    stride: usize,
+    rows: usize,
+    out: *mut S,
+    trees: std::ops::Range<usize>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
+        let (roots, starts) = (section::<Root>(table, h.roots), section::<u32>(table, h.leaves));
+        each_leaf::<N>(table, x, stride, rows, trees, |tree, first, n, leaves| {
             let [_, target] = *roots.add(tree);
             for (lane, leaf) in leaves.into_iter().enumerate().take(n) {
                 let v = values.add(*starts.add(leaf as usize) as usize);
                 if target > 0 {
-                    *out.add((target as usize - 1) * $stride + first + lane) += *v;
+                    *out.add((target as usize - 1) * stride + first + lane) += *v;
                 } else {
-                    (0..outputs).for_each(|o| *out.add(o * $stride + first + lane) += *v.add(o));
+                    (0..outputs).for_each(|o| *out.add(o * stride + first + lane) += *v.add(o));
                 }
             }
         })
-    }};
+    }
 }
 
 export! {
     /// The ensemble's outputs: base plus leaf values in the order of the trees, each addition in the sum's type.
     /// `x` and `out` are frames of the types that the table was packed for. `work` may be null where none is needed.
-    fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, _work: *mut u8) {
-        let h = &*table.cast::<Header>();
-        match (h.input_f64 != 0, h.sum_f64 != 0) {
-            (false, false) => sum!(Node32, f32, table, x, stride, rows, out),
-            (false, true) => sum!(Node32, f64, table, x, stride, rows, out),
-            (true, false) => sum!(Node64, f32, table, x, stride, rows, out),
-            (true, true) => sum!(Node64, f64, table, x, stride, rows, out),
-        }
+    fn flock_trees(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut u8, work: *mut u8) {
+        trees_on(Processor::best(), table, x, stride, rows, out, work)
     }
 
     /// The index of the leaf that each row reaches in each tree: a frame of as many columns as there are trees.
@@ -447,9 +733,10 @@ export! {
         let store = |tree: usize, first: usize, n: usize, leaves: [u32; LANES]| {
             (0..n).for_each(|i| *out.add(tree * stride + first + i) = i64::from(leaves[i]))
         };
-        match (*table.cast::<Header>()).input_f64 {
-            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, store),
-            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, store),
+        let h = &*table.cast::<Header>();
+        match h.input_f64 {
+            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
+            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
         }
     }
 }

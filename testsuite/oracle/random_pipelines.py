@@ -42,7 +42,7 @@ def start(arguments: argparse.Namespace) -> None:
     done = subprocess.run([arguments.flockc, "inspect", "--classes", "--json"], capture_output=True, text=True, check=True)
     State.known = Known(json.loads(done.stdout)["scikit-learn"])
     State.scope = namespace() | State.known.scope
-    State.bench = Bench(arguments.flockc, arguments.engines)
+    State.bench = Bench(arguments.flockc, arguments.engines, State.scope)
     State.arguments = arguments
 
 

@@ -294,8 +294,11 @@ impl Lift {
         self.open(view, lifter);
         if let Some(n) = view.get("n_features_in_").and_then(|n| n.size().ok())
             && n != input.width()
-            && !input.is_unknown()
         {
+            // A step before is at fault already, and did not say how many columns it would have given.
+            if input.is_unknown() && n <= MAX_INPUTS {
+                return (lifter.lift)(self, view, Columns::unknown(n));
+            }
             let message = format!("fitted on {n} columns, the steps before give {}", input.width());
             return Err(Diagnostic::new("flock::lift::width", view.path(), message));
         }

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -24,6 +24,8 @@ DATABASES = {"duckdb": duckdb, "sqlite": sqlite}
 REFUSALS = ("flock::lift::unsupported", "flock::lift::unknown_class", "flock::emit::unsupported", "flock::outputs::collision")
 TOLERANCE = 1e-9
 ROW = "row number"
+# Classes that choose neighbours, beside those that are named for it.
+NEAR = {"KNNImputer", "LabelPropagation", "LabelSpreading", "LocalOutlierFactor"}
 
 
 @dataclass
@@ -47,8 +49,8 @@ class Wrong(Exception):
 class Bench:
     """A folder for one process, and the connections to its databases."""
 
-    def __init__(self, flockc: Path, engines: list[str]):
-        self.flockc, self.engines = flockc, engines
+    def __init__(self, flockc: Path, engines: list[str], scope: dict):
+        self.flockc, self.engines, self.scope = flockc, engines, scope
         self.folder = tempfile.TemporaryDirectory(prefix="flock-random-")
         self.path = Path(self.folder.name)
 
@@ -113,6 +115,16 @@ class Bench:
             raise Refused(done.stderr.strip())
         raise Wrong(f"{codes[0] if codes else f'exit {done.returncode}'}\n{done.stderr.strip()}")
 
+    def _reversed(self, subject: Subject) -> list:
+        """Where neighbours are chosen, the model as it is fitted on the rows in the opposite order: of neighbours that
+        are equally near the library takes some or others."""
+        near = any("Neighbors" in c.name or c.name in NEAR for c in subject.spec.calls())
+        train = [Column(c.name, c.type, c.values[::-1]) for c in subject.train]
+        try:
+            return [replace(subject, train=train, target=subject.target and subject.target[::-1]).fit(self.scope)] if near else []
+        except Exception:
+            return []
+
     def _margins(self, subject: Subject, model, rows, expected: list[Column]) -> dict[str, np.ndarray] | None:
         """Per column how far the library's own answer moves when inputs move by a few parts in 10^13; None where
         every comparison is exact, so that nothing may move."""
@@ -123,7 +135,8 @@ class Bench:
         # scikit-learn's distances to itself are as far from 0 as the root of a rounding.
         step = 3e-8 if any(c.name == "KNNImputer" and "weights" in c.params for c in subject.spec.calls()) else 3e-13
         rng = np.random.default_rng(0)
-        for _ in range(3):
+        models = [model] * 3 + self._reversed(subject)
+        for model in models:
             moved = [Column(c.name, c.type, [_nudged(rng, v, step) for v in c.values]) if c.type == "f64" else c for c in subject.rows]
             try:
                 answers = {c.name: c for c in scoring.score(model, to_frame(moved, {}, subject.named))}

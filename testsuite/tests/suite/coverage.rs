@@ -92,11 +92,10 @@ fn parts(s: &Subject) -> Vec<Part> {
         let options = flock_lift_sklearn::Options { columns, types, define, booster: Some(artefact::booster) };
         let part = |seen: flock_lift_sklearn::Surveyed| {
             let class = listed_name(&seen.class);
-            let row = match seen.tasks[..] {
-                // What is refused need not say what it would do.
-                [] => of_class(&class),
-                _ => seen.tasks.iter().map(|task| (class.clone(), task.name().to_owned())).collect(),
-            };
+            let told: Vec<Row> = seen.tasks.iter().map(|task| (class.clone(), task.name().to_owned())).collect();
+            let listed = of_class(&class);
+            // What is refused does not show what it would do.
+            let row = if seen.lifted || told.iter().any(|row| listed.contains(row)) { told } else { listed };
             Part { row, step: seen.step, lifted: seen.lifted }
         };
         return flock_lift_sklearn::survey("model", &bytes, &options).0.into_iter().map(part).collect();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Apply, Attr, frame, ops, require};
-use flock_text::city_hash;
 use crate::frame::{Frame, Scalar};
 use crate::types::{DType, Type};
+use flock_text::city_hash;
 
 ops! {
     /// CityHash64 of the text's bytes, in the version of 2011, as a signed number.

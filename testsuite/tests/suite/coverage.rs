@@ -101,7 +101,7 @@ fn parts(s: &Subject) -> Vec<Part> {
         return flock_lift_sklearn::survey("model", &bytes, &options).0.into_iter().map(part).collect();
     }
     if let Some(kind) = boosting_kind(&s.suffix) {
-        let options = flock_lift_trees::Options { columns };
+        let options = flock_lift_trees::Options { columns, types };
         let task = flock_lift_trees::lift("model", &bytes, &options).ok().map(|module| boosting_task(&module));
         let row = task.map(|task| (kind.to_owned(), task.to_owned())).into_iter().collect();
         return vec![Part { lifted: true, step: String::new(), row }];

@@ -302,6 +302,11 @@ impl<'m> Lower<'m> {
 
     /// One element of an operator that works element by element.
     fn element(&mut self, node: &Node, args: &[Cell], out: FrameType) -> Cell {
+        // What is made of something that cannot be said cannot be said for that reason.
+        let unsaid = |c: &&Cell| matches!(c, Cell::Val(v) if matches!(self.arena.x(v.id), X::Refused(_)));
+        if let Some(Cell::Val(v)) = args.iter().find(unsaid) {
+            return Cell::Val(Val { dtype: out.dtype, ..*v });
+        }
         match self.mapped(node, args, out) {
             Some(cell) => cell,
             None => self.computed(node, args, out),

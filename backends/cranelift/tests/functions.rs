@@ -242,7 +242,8 @@ fn filled_parameters_and_bounded_rows() {
         let wide = FrameType { dtype, nullable: true, width: 3 };
         let (a, b) = (f.input("a", FrameType { width: 1, ..wide }).unwrap(), f.input("b", wide).unwrap());
         let c = f.input("c", FrameType { nullable: false, ..wide }).unwrap();
-        let number = |x: f64| if dtype == DType::F64 { Frame::row_f64(vec![x]) } else { Frame::row_f32(vec![x as f32]) };
+        let number =
+            |x: f64| if dtype == DType::F64 { Frame::row_f64(vec![x]) } else { Frame::row_f32(vec![x as f32]) };
         let (fill, limit) = (f.constant(number(f64::NAN)), f.constant(number(1.5)));
         let all = f.op(Op::Concat, &[a, b, c]).unwrap();
         let filled = f.op(Op::Coalesce, &[all, fill]).unwrap();

@@ -30,9 +30,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 SCORE = TARGET / "release" / "examples" / "score"
-KEPT = ROOT / "target" / "bench"
+KEPT = TARGET / "bench"
 FEATURES = 28
 TRAINING, ROWS = 60_000, 20_000
+LARGE = 50_000_000
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -154,6 +155,9 @@ def lightgbm_peers(path: Path) -> dict:
 def tl2cgen(path: Path, load: str, dtype):
     import tl2cgen as compiler
     import treelite
+
+    if path.stat().st_size > LARGE:
+        raise ValueError("left out: gcc takes more than ten minutes for the code of a model of this size")
 
     model = getattr(treelite.frontend, load)(path) if load != "sklearn" else treelite.sklearn.import_model(joblib.load(path))
     library = path.with_suffix(".tl2cgen.so")
@@ -293,7 +297,7 @@ def measure(name: str, x: np.ndarray, rows: int, rounds: int, only_ours: bool) -
 def versions() -> str:
     """Of the peers, and the processor."""
     found = []
-    for package in "scikit-learn lightgbm xgboost onnxruntime treelite tl2cgen lleaves daal4py ydf numpy".split():
+    for package in "scikit-learn lightgbm xgboost onnxruntime treelite tl2cgen lleaves scikit-learn-intelex ydf numpy".split():
         try:
             found.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:

@@ -232,3 +232,35 @@ fn one_program_on_many_threads() {
         }
     });
 }
+
+/// Parameters with a value for what is missing are loaded with it, and the test of a whole row is one kernel: what is asked
+/// of a row before a forest.
+#[test]
+fn filled_parameters_and_bounded_rows() {
+    for (seed, dtype) in [DType::F64, DType::F32].into_iter().enumerate() {
+        let mut f = FunctionBuilder::new("f");
+        let wide = FrameType { dtype, nullable: true, width: 3 };
+        let (a, b) = (f.input("a", FrameType { width: 1, ..wide }).unwrap(), f.input("b", wide).unwrap());
+        let c = f.input("c", FrameType { nullable: false, ..wide }).unwrap();
+        let number =
+            |x: f64| if dtype == DType::F64 { Frame::row_f64(vec![x]) } else { Frame::row_f32(vec![x as f32]) };
+        let (fill, limit) = (f.constant(number(f64::NAN)), f.constant(number(1.5)));
+        let all = f.op(Op::Concat, &[a, b, c]).unwrap();
+        let filled = f.op(Op::Coalesce, &[all, fill]).unwrap();
+        let alone = f.op(Op::Coalesce, &[b, limit]).unwrap();
+        let abs = f.op(Op::Abs, &[filled]).unwrap();
+        let ge = f.op(Op::Ge, &[abs, limit]).unwrap();
+        let not = f.op(Op::Not, &[ge]).unwrap();
+        let inside = f.op(Op::All, &[not]).unwrap();
+        let sum = f.op(Op::Sum, &[filled]).unwrap();
+        let guarded = f.op(Op::Guard, &[inside, sum]).unwrap();
+        let missing = f.op(Op::IsNull, &[all]).unwrap();
+        for (name, node) in
+            [("filled", filled), ("alone", alone), ("inside", inside), ("guarded", guarded), ("missing", missing)]
+        {
+            f.output(name, node);
+        }
+        let module = Verified::new(f.finish().unwrap()).unwrap();
+        check(&module, "f", &[Options::default()], &[1, 64, 301], seed as u64);
+    }
+}

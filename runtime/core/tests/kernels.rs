@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 
-use flock_core::kernels::{category::*, linear::*, math::*, nearest::*, rows::*, tables::*, text::*};
+use flock_core::kernels::{category::*, columns::*, linear::*, math::*, nearest::*, rows::*, tables::*, text::*};
 use flock_core::*;
 
 const STRIDE: usize = 64;
@@ -297,4 +297,35 @@ fn distances_add_column_by_column() {
         }
         assert!(out[45..STRIDE].iter().all(|x| *x == 7.0));
     }
+}
+
+#[test]
+fn a_column_is_loaded_with_a_value_for_what_is_missing() {
+    let values = [1.0, f64::NAN, 3.0, 4.0, 5.0];
+    let column = Column::numbers(&values).validity(&[0b0101_0110], 1).unwrap();
+    let (mut out, fill) = ([0.0; 4], [-7.0]);
+    // SAFETY: the column has five elements, the output four.
+    assert_eq!(unsafe { flock_load_filled_f64(column.as_raw(), 1, 4, out.as_mut_ptr(), fill.as_ptr()) }, 0);
+    assert!(out[0].is_nan());
+    assert_eq!(out[1..], [-7.0, 4.0, -7.0]);
+    let (all, whole) = (Column::null(3), Column::numbers(&[1u8, 2, 3]));
+    let mut singles = [0f32; 3];
+    for (column, want) in [(&all, [0.5; 3]), (&whole, [1.0, 2.0, 3.0])] {
+        // SAFETY: three elements each.
+        assert_eq!(unsafe { flock_load_filled_f32(column.as_raw(), 0, 3, singles.as_mut_ptr(), [0.5].as_ptr()) }, 0);
+        assert_eq!(singles, want);
+    }
+}
+
+#[test]
+fn rows_within_a_limit() {
+    let x = [1.0, -2.0, f64::NAN, 0.5, 1.9, -1.0, 0.0, f64::NEG_INFINITY];
+    let mut out = [9u8; 5];
+    // SAFETY: a frame of two columns and four rows; the last byte stays.
+    unsafe { flock_row_all_below_f64(x.as_ptr(), 4, 2, 4, [2.0].as_ptr(), out.as_mut_ptr()) };
+    assert_eq!(out, [1, 0, 1, 0, 9]);
+    let singles = x.map(|v| v as f32);
+    // SAFETY: as above.
+    unsafe { flock_row_all_below_f32(singles.as_ptr(), 4, 2, 4, [1.9].as_ptr(), out.as_mut_ptr()) };
+    assert_eq!(out, [0, 0, 1, 0, 9]);
 }

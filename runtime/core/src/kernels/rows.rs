@@ -155,7 +155,9 @@ unsafe fn bounded<T: Float>(x: *const T, stride: usize, width: usize, rows: usiz
         for j in 0..width {
             let x = x.add(j * stride);
             for i in 0..rows {
-                *out.add(i) &= u8::from(!((*x.add(i)).wide().abs() >= limit.wide()));
+                // Not at or above, rather than below: NaN is within.
+                let beyond = (*x.add(i)).wide().abs() >= limit.wide();
+                *out.add(i) &= u8::from(!beyond);
             }
         }
     }

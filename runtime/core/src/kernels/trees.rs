@@ -609,6 +609,7 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
             ranks: h.most_ranks as usize,
             planes: h.planes as usize,
             columns: h.columns as usize,
+            column_bytes: size_of::<N::X>(),
         };
         let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[3]), sizes.columns);
         let memory = sizes.cut(work);
@@ -617,39 +618,40 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
         let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (deep::ROWS, 1) };
         for first in (0..rows).step_by(chunk) {
             let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(chunk));
-            let block = |first: usize| run::Block {
-                table,
-                bins: section::<Bins>(table, h.bins),
-                bin_count: h.bin_count as usize,
-                bases: section(table, h.bases),
-                thresholds: section(table, h.thresholds),
-                x: x.add(first),
-                stride,
-                rows: (rows - first).min(planes::ROWS),
-                memory,
-            };
-            for first in (0..rows).step_by(planes::ROWS).filter(|_| !columns.is_empty()) {
-                let block = block(first);
-                block.rank::<u32>();
-                let (n, to) = (block.rows.next_multiple_of(LANES), memory.rows.add(first * columns.len()));
-                deep::copy_ranks(columns, memory.ranks.cast(), planes::ROWS, |b| block.feature(b), n, to);
+            if !columns.is_empty() {
+                deep::copy_rows(columns, x, stride, rows.next_multiple_of(LANES), memory.rows.cast());
             }
             for some in all.chunks(together) {
-                let programs = some.iter().any(|s| s.programs == 1);
-                for first in (0..rows).step_by(planes::ROWS).filter(|_| programs) {
-                    let block = block(first);
-                    block.rank::<u16>();
-                    let (out, values) = (out.add(first), section(table, h.program_values));
+                for first in (0..rows).step_by(planes::ROWS).filter(|_| some.iter().any(|s| s.programs == 1)) {
+                    let block = run::Block {
+                        table,
+                        bins: section::<Bins>(table, h.bins),
+                        bin_count: h.bin_count as usize,
+                        bases: section(table, h.bases),
+                        thresholds: section(table, h.thresholds),
+                        x: x.add(first),
+                        stride,
+                        rows: (rows - first).min(planes::ROWS),
+                        memory,
+                    };
+                    block.rank();
                     for s in some {
                         match s.programs {
-                            1 => block.add::<I, S>(s, out, h.outputs as usize, values),
-                            _ => walk_all::<N, S>(table, block.x, stride, block.rows, out, s.trees()),
+                            1 => block.add::<I, S>(
+                                s,
+                                out.add(first),
+                                h.outputs as usize,
+                                section(table, h.program_values),
+                            ),
+                            _ => walk_all::<N, S>(table, block.x, stride, block.rows, out.add(first), s.trees()),
                         }
                     }
                 }
                 match some {
                     [s] if s.programs == 0 => walk_all::<N, S>(table, x, stride, rows, out, s.trees()),
-                    [s] if s.programs == 2 => deep_all::<S>(table, s, memory.rows, columns.len(), stride, rows, out),
+                    [s] if s.programs == 2 => {
+                        deep_all::<N, S>(table, s, memory.rows.cast(), columns.len(), stride, rows, out)
+                    }
                     _ => {}
                 }
             }
@@ -659,10 +661,10 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
 
 /// Adds the trees of a stretch that are deep.
 #[inline(always)]
-unsafe fn deep_all<S: Summed>(
+unsafe fn deep_all<N: Node, S: Summed>(
     table: *const u8,
     s: &Stretch,
-    x: *const u32,
+    x: *const N::X,
     width: usize,
     stride: usize,
     rows: usize,
@@ -672,7 +674,7 @@ unsafe fn deep_all<S: Summed>(
     unsafe {
         let h = &*table.cast::<Header>();
         let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
-        let (steps, starts) = (section::<deep::Step>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
+        let (steps, starts) = (section::<deep::Step<N::X>>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
         for tree in s.trees() {
             let [_, target] = *section::<Root>(table, h.roots).add(tree);
             let root = *section::<u32>(table, h.deep[2]).add(tree);

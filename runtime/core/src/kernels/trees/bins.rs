@@ -10,39 +10,10 @@
 
 use crate::blob::Plain;
 
-/// Most cells of a grid, and those for very many thresholds.
-const CELLS: usize = 1 << 12;
-const MORE_CELLS: usize = 1 << 15;
-
-/// A number that holds ranks and cells.
-pub(super) trait Rank: Copy {
-    /// Most thresholds of a feature.
-    const MOST: usize;
-    fn of(x: usize) -> Self;
-    fn get(self) -> usize;
-}
-impl Rank for u16 {
-    const MOST: usize = 60_000;
-    #[inline(always)]
-    fn of(x: usize) -> u16 {
-        x as u16
-    }
-    #[inline(always)]
-    fn get(self) -> usize {
-        usize::from(self)
-    }
-}
-impl Rank for u32 {
-    const MOST: usize = (1 << 24) - 2;
-    #[inline(always)]
-    fn of(x: usize) -> u32 {
-        x as u32
-    }
-    #[inline(always)]
-    fn get(self) -> usize {
-        self as usize
-    }
-}
+/// Most thresholds of a feature.
+pub(super) const MOST: usize = 60_000;
+/// Most cells of a grid.
+const CELLS: usize = 4096;
 
 /// A float that is compared with thresholds.
 pub(super) trait Value: Plain + PartialOrd {
@@ -109,7 +80,7 @@ unsafe impl Plain for Bins {}
 /// The tables of all features.
 pub(super) struct Tables<X> {
     pub bins: Vec<Bins>,
-    pub bases: Vec<u32>,
+    pub bases: Vec<u16>,
     pub thresholds: Vec<X>,
 }
 
@@ -121,7 +92,7 @@ impl<X: Value> Tables<X> {
         let mut below = 0;
         let bases = counted.iter().map(|n| {
             below += n;
-            (below - n) as u32
+            (below - n) as u16
         });
         let bins = Bins {
             low: low.wide(),
@@ -137,7 +108,7 @@ impl<X: Value> Tables<X> {
         };
         self.bases.extend(bases);
         // NaN is not above any threshold, so the search leaves it where it starts.
-        self.bases.push(missing as u32);
+        self.bases.push(missing as u16);
         self.thresholds.extend_from_slice(thresholds);
         self.thresholds.extend(std::iter::repeat_n(X::INFINITY, 1 << steps));
         self.bins.push(bins);
@@ -165,8 +136,7 @@ fn grid<X: Value>(thresholds: &[X]) -> (X, X, usize, u32) {
     };
     let cost =
         |(_, _, cells, steps): &(X, X, usize, u32)| 8 * steps + cells.ilog2() + if *cells > 1024 { 2 } else { 0 };
-    let most = if thresholds.len() > CELLS { MORE_CELLS } else { CELLS };
-    let sizes = (3..=most.ilog2()).map(|bits| 1 << bits).take_while(|c| *c <= 16 * thresholds.len().max(1));
+    let sizes = (3..=CELLS.ilog2()).map(|bits| 1 << bits).take_while(|c| *c <= 16 * thresholds.len().max(1));
     sizes.map(with).min_by_key(cost).unwrap_or_else(|| with(1))
 }
 
@@ -174,13 +144,13 @@ fn grid<X: Value>(thresholds: &[X]) -> (X, X, usize, u32) {
 /// # Safety
 /// `x` has so many rows, `out` room for as many, and the tables are those that `bins` is of.
 #[inline(always)]
-pub(super) unsafe fn ranks<X: Value, R: Rank>(
+pub(super) unsafe fn ranks<X: Value>(
     b: &Bins,
-    bases: *const u32,
+    bases: *const u16,
     thresholds: *const X,
     x: *const X,
     rows: usize,
-    out: *mut R,
+    out: *mut u16,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -191,25 +161,25 @@ pub(super) unsafe fn ranks<X: Value, R: Rank>(
             // Not equal to itself: NaN.
             #[allow(clippy::eq_op)]
             let cell = if v == v { v.cell(low, scale, last) } else { b.last + 1 };
-            out.add(i).write(R::of(cell as usize));
+            out.add(i).write(cell as u16);
         }
         match b.steps {
-            0 | 1 => search::<X, R, 1>(bases, thresholds, x, rows, out, 1),
-            2 => search::<X, R, 2>(bases, thresholds, x, rows, out, 2),
-            3 => search::<X, R, 3>(bases, thresholds, x, rows, out, 3),
-            n => search::<X, R, 0>(bases, thresholds, x, rows, out, n),
+            0 | 1 => search::<X, 1>(bases, thresholds, x, rows, out, 1),
+            2 => search::<X, 2>(bases, thresholds, x, rows, out, 2),
+            3 => search::<X, 3>(bases, thresholds, x, rows, out, 3),
+            n => search::<X, 0>(bases, thresholds, x, rows, out, n),
         }
     }
 }
 
 /// From cells to ranks, in place. `STEPS` of 0 stands for a number that is not known beforehand.
 #[inline(always)]
-unsafe fn search<X: Value, R: Rank, const STEPS: u32>(
-    bases: *const u32,
+unsafe fn search<X: Value, const STEPS: u32>(
+    bases: *const u16,
     thresholds: *const X,
     x: *const X,
     rows: usize,
-    out: *mut R,
+    out: *mut u16,
     steps: u32,
 ) {
     let steps = if STEPS == 0 { steps } else { STEPS };
@@ -217,11 +187,11 @@ unsafe fn search<X: Value, R: Rank, const STEPS: u32>(
         // SAFETY: the caller's promise; a rank is at most the number of thresholds, behind which a step's worth is padding.
         unsafe {
             let v = *x.add(i);
-            let mut rank = *bases.add((*out.add(i)).get()) as usize;
+            let mut rank = usize::from(*bases.add(usize::from(*out.add(i))));
             for s in (0..steps).rev() {
                 rank += usize::from(*thresholds.add(rank + (1 << s) - 1) < v) << s;
             }
-            out.add(i).write(R::of(rank));
+            out.add(i).write(rank as u16);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Which form each tree takes, and the tables of all forms.
 
-use super::bins::{Rank, Value};
-use super::deep::{self, Deep};
+use std::collections::HashMap;
+
+use super::bins::{MOST, Value};
+use super::deep::Deep;
 use super::planes::{Choice, Growing, LEAF, LEAVES, Shape, Shared, Stretch, TestKey, share};
 use super::run::Sizes;
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
@@ -65,13 +67,6 @@ fn reachable(t: &TreesSpec<'_>, root: u32) -> Option<Vec<u32>> {
     nodes.windows(2).all(|w| w[0] != w[1]).then_some(nodes)
 }
 
-/// The test of a plain node, and its children.
-fn key<N: Node>(t: &TreesSpec<'_>, node: u32) -> (TestKey, u32, u32) {
-    let (threshold, test, left, right) = pack_node::<N>(&t.nodes[node as usize]).parts();
-    let (feature, missing) = (test & !(EQUAL | IN | MISSING_LEFT), test & MISSING_LEFT != 0);
-    (TestKey { feature, order: order(threshold.wide()), missing }, left, right)
-}
-
 /// A tree as a shape and, per leaf of it, the leaf of the ensemble.
 fn shape<N: Node>(t: &TreesSpec<'_>, root: u32, nodes: &[u32]) -> Option<(Shape, Vec<u32>)> {
     let mut leaves = Vec::new();
@@ -86,9 +81,10 @@ fn shape<N: Node>(t: &TreesSpec<'_>, root: u32, nodes: &[u32]) -> Option<(Shape,
         child(root);
     }
     let choice = |n: &u32| {
-        let (test, left, right) = key::<N>(t, *n);
+        let (threshold, test, left, right) = pack_node::<N>(&t.nodes[*n as usize]).parts();
         let (left, right) = (child(left), child(right));
-        Choice { test, left, right }
+        let (feature, missing) = (test & !(EQUAL | IN | MISSING_LEFT), test & MISSING_LEFT != 0);
+        Choice { test: TestKey { feature, order: order(threshold.wide()), missing }, left, right }
     };
     let choices: Vec<Choice> = nodes.iter().map(choice).collect();
     let leaf_count = leaves.len();
@@ -108,33 +104,36 @@ fn form<N: Node>(t: &TreesSpec<'_>, root: u32) -> Form {
 fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
     let mut forms: Vec<Form> = t.trees.iter().map(|tree| form::<N>(t, tree.root)).collect();
     let count = |f: fn(&Form) -> bool| forms.iter().filter(|x| f(x)).count();
-    let (programs, deep) = (count(|f| matches!(f, Form::Program(..))), count(|f| matches!(f, Form::Deep)));
-    let fits = t.features < deep::FEATURES && t.nodes.len() < deep::NODES;
+    let programs = count(|f| matches!(f, Form::Program(..))) > FEW && most_tests(&forms) <= MOST;
+    let deep = count(|f| matches!(f, Form::Deep)) > FEW;
     for f in &mut forms {
-        match f {
-            Form::Walked => {}
-            // Where some are deep, all are: ranks of programs have fewer bits.
-            _ if deep > FEW && fits => *f = Form::Deep,
-            Form::Program(..) if programs > FEW => {}
-            _ => *f = Form::Walked,
+        let kept = match f {
+            Form::Program(..) => programs,
+            Form::Deep => deep,
+            Form::Walked => true,
+        };
+        if !kept {
+            *f = Form::Walked;
         }
     }
     forms
 }
 
-/// The tests of all trees that are not walked with all that there may be.
-fn tests<N: Node>(t: &TreesSpec<'_>, forms: &[Form]) -> Vec<TestKey> {
-    let mut tests = Vec::new();
-    for (form, tree) in forms.iter().zip(t.trees) {
-        match form {
-            Form::Walked => {}
-            Form::Program(s, _) => tests.extend(s.nodes.iter().map(|n| n.test)),
-            Form::Deep => {
-                tests.extend(reachable(t, tree.root).unwrap_or_default().into_iter().map(|n| key::<N>(t, n).0))
-            }
-        }
+/// The tests of the programs on the feature that has most, equal ones counted again.
+fn most_tests(forms: &[Form]) -> usize {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    forms
+        .iter()
+        .filter_map(Form::shape)
+        .flat_map(|s| &s.nodes)
+        .for_each(|n| *counts.entry(n.test.feature).or_default() += 1);
+    counts.into_values().max().unwrap_or(0)
+}
+
+impl Form {
+    fn shape(&self) -> Option<&Shape> {
+        if let Form::Program(s, _) = self { Some(s) } else { None }
     }
-    tests
 }
 
 /// The tables as they grow.
@@ -149,22 +148,16 @@ struct Packing<'a, X> {
     values: Vec<f64>,
     planes: usize,
     ranks: usize,
-    deep: Deep,
+    deep: Deep<X>,
 }
 
 /// Plans an ensemble's trees.
 pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
-    let mut forms = forms::<N>(t);
-    let tests = tests::<N>(t, &forms);
-    let most = if forms.iter().any(|f| matches!(f, Form::Deep)) { u32::MOST } else { u16::MOST };
-    let shared = share(tests, most, |k| N::X::of(unordered(k.order))).or_else(|| {
-        forms.iter_mut().for_each(|f| *f = Form::Walked);
-        share(Vec::new(), 0, |_| N::X::INFINITY)
-    });
-    let Some(shared) = shared else { unreachable!("without tests no feature has too many") };
+    let forms = forms::<N>(t);
+    let tests = forms.iter().filter_map(Form::shape).flat_map(|s| s.nodes.iter().map(|n| n.test));
     let mut p = Packing {
         t,
-        shared,
+        shared: share::<N::X>(tests, |k| N::X::of(unordered(k.order))),
         stretches: Vec::new(),
         growing: Growing::new(),
         first: 0,
@@ -185,7 +178,7 @@ impl<X: Value> Packing<'_, X> {
         let form = match form {
             Form::Program(shape, leaves) => match self.program(table, tree, &shape, &leaves) {
                 true => return,
-                false => Form::Walked,
+                false => Form::Deep,
             },
             other => other,
         };
@@ -231,11 +224,10 @@ impl<X: Value> Packing<'_, X> {
 
     fn deep_tree<N: Node<X = X>>(&mut self, tree: usize) {
         let t = self.t;
-        let shared = &self.shared;
         let test = |n: u32| {
-            let (test, left, right) = key::<N>(t, n);
-            let (bins, rank) = shared.place(&test);
-            (rank, [bins, u32::from(test.missing)], left, right)
+            let (threshold, test, left, right) = pack_node::<N>(&t.nodes[n as usize]).parts();
+            let column = [test & !(EQUAL | IN | MISSING_LEFT), u32::from(test & MISSING_LEFT != 0)];
+            (threshold, column, left, right)
         };
         self.deep.roots.resize(tree, 0);
         self.deep.add(t.trees[tree].root, test, |leaf| t.leaves[leaf as usize]);
@@ -261,6 +253,7 @@ impl<X: Value> Packing<'_, X> {
             ranks: self.ranks,
             planes: self.planes,
             columns: if has(2) { self.deep.columns.len() } else { 0 },
+            column_bytes: size_of::<X>(),
         };
         Plan {
             stretch_count: stretches.len() as u64,

@@ -143,48 +143,32 @@ impl Stretch {
 /// What all stretches share.
 pub(super) struct Shared<X> {
     pub tables: Tables<X>,
-    /// All tests, ascending, and where those of each bins start.
-    tests: Vec<TestKey>,
-    starts: Vec<usize>,
+    /// Per test, its rank among its feature's, by its index in the bins.
+    places: HashMap<TestKey, (u32, u16)>,
     /// Per bins, the tests that NaN passes against its rank.
-    against: Vec<Vec<u32>>,
+    against: Vec<Vec<u16>>,
 }
 
-/// The tests of trees, as bins. None where a feature has more than `most`.
-pub(super) fn share<X: Value>(
-    mut all: Vec<TestKey>,
-    most: usize,
-    threshold: impl Fn(&TestKey) -> X,
-) -> Option<Shared<X>> {
+/// The tests of the trees that become programs, as bins; no feature has more than [`super::bins::MOST`].
+pub(super) fn share<X: Value>(tests: impl Iterator<Item = TestKey>, threshold: impl Fn(&TestKey) -> X) -> Shared<X> {
+    let mut all: Vec<TestKey> = tests.collect();
     all.sort_unstable();
     all.dedup();
-    let tables = Tables { bins: vec![], bases: vec![], thresholds: vec![] };
-    let mut shared = Shared { tables, tests: Vec::new(), starts: Vec::new(), against: Vec::new() };
-    let mut start = 0;
+    let mut shared = Shared {
+        tables: Tables { bins: vec![], bases: vec![], thresholds: vec![] },
+        places: HashMap::new(),
+        against: Vec::new(),
+    };
     for tests in all.chunk_by(|a, b| a.feature == b.feature) {
-        if tests.len() > most {
-            return None;
-        }
         // NaN's rank is that of the first test from which on it passes all; what it passes before is noted.
         let missing = tests.iter().rposition(|t| !t.missing).map_or(0, |last| last + 1);
+        let bins = shared.tables.bins.len() as u32;
         let thresholds: Vec<X> = tests.iter().map(&threshold).collect();
         shared.tables.add(tests[0].feature, &thresholds, missing);
-        shared.starts.push(start);
-        start += tests.len();
-        shared.against.push((0..missing as u32).filter(|i| tests[*i as usize].missing).collect());
+        shared.places.extend(tests.iter().enumerate().map(|(i, t)| (*t, (bins, i as u16))));
+        shared.against.push((0..missing as u16).filter(|i| tests[usize::from(*i)].missing).collect());
     }
-    shared.tests = all;
-    Some(shared)
-}
-
-impl<X: Value> Shared<X> {
-    /// The bins of a test and its rank in them.
-    pub fn place(&self, test: &TestKey) -> (u32, u32) {
-        let bins = self.tables.bins.partition_point(|b| b.feature < test.feature);
-        let first = self.starts[bins];
-        let own = &self.tests[first..first + self.tables.bins[bins].count as usize];
-        (bins as u32, own.partition_point(|t| t < test) as u32)
-    }
+    shared
 }
 
 /// A tree in its own numbering: nodes in order, children below their parents.
@@ -370,9 +354,9 @@ impl Growing {
     /// Writes the stretch, and gives the planes that it needs and the most ranks that a feature has in it.
     pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize, usize) {
         // Masks lie by feature and rank.
-        let mut sorted: Vec<(u32, u32, u16)> = Vec::with_capacity(self.order.len());
+        let mut sorted: Vec<(u32, u16, u16)> = Vec::with_capacity(self.order.len());
         sorted.extend(self.order.iter().enumerate().map(|(m, t)| {
-            let (bins, rank) = shared.place(t);
+            let (bins, rank) = shared.places[t];
             (bins, rank, m as u16)
         }));
         sorted.sort_unstable();
@@ -391,7 +375,7 @@ impl Growing {
             let all = shared.tables.bins[group[0].0 as usize].count as usize;
             let own = if group.len() == all { ALL_HERE } else { locals.len() as u32 };
             if own != ALL_HERE {
-                locals.extend((0..=all).map(|r| group.partition_point(|(_, rank, _)| (*rank as usize) < r) as u16));
+                locals.extend((0..=all).map(|r| group.partition_point(|(_, rank, _)| usize::from(*rank) < r) as u16));
             }
             marks.push(Marks {
                 locals: own,
@@ -402,7 +386,7 @@ impl Growing {
                 passes: first_pass as u32,
                 passed: (passes.len() - first_pass) as u32,
             });
-            ranks.extend(group.iter().map(|(_, rank, _)| *rank as u16));
+            ranks.extend(group.iter().map(|(_, rank, _)| *rank));
         }
         let mask = |m: u16| at[usize::from(m)] * ALL;
         let (mut programs, mut ops, mut written): (Vec<Program>, Vec<Op>, Vec<Batch>) = (vec![], vec![], vec![]);

@@ -1,6 +1,6 @@
 //! Runs programs over bit planes: see [`super::planes`] for what they mean, [`super::wide`] for the steps by processor.
 
-use super::bins::{Bins, Rank, Value, ranks};
+use super::bins::{Bins, Value, ranks};
 use super::planes::{ALL_HERE, Batch, Marks, Op, PLANE, Program, ROWS, Stretch, UNIT, WORDS};
 use super::wide::{Steps, Sum};
 use crate::kernels::section;
@@ -13,7 +13,7 @@ pub(super) struct Block<X> {
     pub table: *const u8,
     pub bins: *const Bins,
     pub bin_count: usize,
-    pub bases: *const u32,
+    pub bases: *const u16,
     pub thresholds: *const X,
     pub x: *const X,
     /// Rows from one column of a frame to the next.
@@ -26,7 +26,7 @@ pub(super) struct Block<X> {
 /// The kernel's memory.
 #[derive(Clone, Copy)]
 pub(super) struct Memory {
-    /// Per bins, the rows' ranks: of 16 bits for programs, of 32 for deep trees.
+    /// Per bins, the rows' ranks.
     pub ranks: *mut u16,
     /// Per rank of a feature, the rows that have it; zero between uses.
     pub marks: *mut Plane,
@@ -35,7 +35,7 @@ pub(super) struct Memory {
     /// What programs compute with.
     pub planes: *mut u8,
     /// Rows as deep trees read them.
-    pub rows: *mut u32,
+    pub rows: *mut u8,
 }
 
 /// Bytes of the parts of [`Memory`].
@@ -45,22 +45,18 @@ pub(super) struct Sizes {
     /// Ranks of the feature that has most: one more than thresholds.
     pub ranks: usize,
     pub planes: usize,
-    /// Columns of the rows that deep trees read.
+    /// Columns of the rows that deep trees read, and bytes of an element.
     pub columns: usize,
+    pub column_bytes: usize,
 }
 
 impl Sizes {
     fn without_rows(self) -> usize {
-        self.rank_bytes() + self.ranks * PLANE + 2 * ROWS + self.planes.max(2) * PLANE
-    }
-
-    /// Deep trees have more ranks than programs can.
-    fn rank_bytes(self) -> usize {
-        self.bins * ROWS * if self.columns > 0 { size_of::<u32>() } else { size_of::<u16>() }
+        self.bins * ROWS * 2 + self.ranks * PLANE + 2 * ROWS + self.planes.max(2) * PLANE
     }
 
     pub fn bytes(self) -> usize {
-        self.without_rows() + self.columns * size_of::<u32>() * super::deep::ROWS
+        self.without_rows() + self.columns * self.column_bytes * super::deep::ROWS
     }
 
     /// Cuts the memory, and writes what must be there.
@@ -69,13 +65,13 @@ impl Sizes {
     pub unsafe fn cut(self, work: *mut u8) -> Memory {
         // SAFETY: the caller's promise.
         unsafe {
-            let marks = work.add(self.rank_bytes());
+            let marks = work.add(self.bins * ROWS * 2);
             let leaves = marks.add(self.ranks * PLANE);
             let planes = leaves.add(2 * ROWS);
             marks.write_bytes(0, self.ranks * PLANE);
             planes.write_bytes(0, PLANE);
             planes.add(PLANE).write_bytes(0xff, PLANE);
-            let rows = work.add(self.without_rows()).cast();
+            let rows = work.add(self.without_rows());
             Memory { ranks: work.cast(), marks: marks.cast(), leaves, planes, rows }
         }
     }
@@ -86,26 +82,17 @@ impl<X: Value> Block<X> {
         self.rows.div_ceil(64)
     }
 
-    /// The values that bins are of.
-    /// # Safety
-    /// There are so many bins.
-    #[inline(always)]
-    pub unsafe fn feature(&self, bins: usize) -> *const X {
-        // SAFETY: the caller's promise; packing has checked features.
-        unsafe { self.x.add((*self.bins.add(bins)).feature as usize * self.stride) }
-    }
-
     /// The ranks of all features.
     /// # Safety
     /// The parts fit one another.
     #[inline(always)]
-    pub unsafe fn rank<R: Rank>(&self) {
+    pub unsafe fn rank(&self) {
         for b in 0..self.bin_count {
             // SAFETY: rows up to the next multiple of 64 are readable; the memory has room for 512 of each bins.
             unsafe {
                 let bins = &*self.bins.add(b);
-                let x = self.feature(b);
-                let out = self.memory.ranks.cast::<R>().add(b * ROWS);
+                let x = self.x.add(bins.feature as usize * self.stride);
+                let out = self.memory.ranks.add(b * ROWS);
                 ranks(bins, self.bases, self.thresholds, x, self.words() * 64, out);
             }
         }

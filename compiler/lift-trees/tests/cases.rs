@@ -76,6 +76,16 @@ fn differences(case: &Case, model: &Path, expected: &Table) -> Result<Vec<String
     Ok(differences)
 }
 
+/// What a model gives in the place of a refusal in those words.
+fn unrefused(model: &Path, words: &str) -> Option<String> {
+    let bytes = std::fs::read(model).expect("the model");
+    let told = match lift("model", &bytes, &Options::default()) {
+        Ok(_) => "a module".into(),
+        Err(faults) => faults.iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("\n"),
+    };
+    (!told.contains(words)).then(|| format!("{told}, expected {words}"))
+}
+
 #[test]
 fn files_answer_as_their_libraries_do() {
     let only = std::env::var("FLOCK_CASE").unwrap_or_default();
@@ -84,6 +94,11 @@ fn files_answer_as_their_libraries_do() {
     for case in cases().iter().filter(|c| c.path.to_string_lossy().contains(&only)) {
         let models: Vec<(String, PathBuf)> = case.models();
         for (suffix, model) in models.iter().filter(|(s, _)| !s.starts_with("sklearn") && s != "onnx") {
+            if let Some(words) = case.section("refused") {
+                failures
+                    .extend(unrefused(model, words).map(|told| format!("{} {suffix}: {told}", case.path.display())));
+                continue;
+            }
             let run = case.run(suffix).unwrap_or_else(|| panic!("{}: no answers", case.path.display()));
             let expected = Table::parse(run).expect("a table");
             compared += 1;

@@ -29,6 +29,10 @@ pub static LIFTERS: &[Lifter] = &[
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Result<Lifted, Diagnostic> {
     let labels = Labels::of(&view.attr("classes_")?)?;
     let shares = linear::table(view, "label_distributions_", labels.len())?;
+    let rows = view.attr("X_")?;
+    if rows.class().is_some_and(|class| class.starts_with("scipy.sparse.")) {
+        return Err(rows.unsupported("training rows in a sparse matrix, whose distances are added in another order"));
+    }
     let kernel = view.attr("kernel")?;
     let sums = match kernel.str() {
         Some("rbf") => by_kernel(cx, view, &input, shares)?,

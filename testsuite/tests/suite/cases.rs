@@ -25,7 +25,7 @@ pub struct Subject {
     data: Table,
     run: Table,
     /// Words of the reason for which the model is refused, in a case that is there to hold that.
-    refused: Option<String>,
+    pub refused: Option<String>,
 }
 
 impl Subject {

@@ -68,6 +68,7 @@ pub enum Op2 {
     ShiftRight,
     BitAnd,
     BitOr,
+    Append,
 }
 
 impl Op2 {
@@ -88,6 +89,7 @@ impl Op2 {
             Op2::ShiftRight => " >> ",
             Op2::BitAnd => " & ",
             Op2::BitOr => " | ",
+            Op2::Append => " || ",
         }
     }
 

@@ -11,7 +11,7 @@ const EXP_TOP: f64 = 709.782712893384;
 const EXP_BOTTOM: f64 = -745.1332191019411;
 
 impl Lower<'_> {
-    /// An elementary function of one or two floats.
+    /// An elementary function of one or two floats, or of texts.
     pub(super) fn function(&mut self, node: &Node, args: &[Cell]) -> Cell {
         let v = self.val(&args[0]);
         if v.dtype == DType::I64 {
@@ -20,6 +20,10 @@ impl Lower<'_> {
         Cell::Val(match node.op {
             // Both keep a float32 one, rounded now or later.
             Op::Neg => Val { id: self.arena.add(X::Neg(v.id)), range: v.range.neg(), ..v },
+            Op::Append => {
+                let b = self.val(&args[1]);
+                Val { id: self.arena.op2(Op2::Append, v.id, b.id), null: v.null || b.null, ..v }
+            }
             Op::Abs => Val { id: self.arena.call("abs", &[v.id]), range: v.range.abs(), ..v },
             _ => {
                 let (v, dtype) = (self.narrow(v), v.dtype);

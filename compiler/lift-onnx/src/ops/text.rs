@@ -1,4 +1,4 @@
-//! `StringNormalizer` that leaves no words out, `StringConcat`, `RegexFullMatch`.
+//! `StringNormalizer` that leaves no words out, `StringConcat`, `RegexFullMatch`; `StringSplit`, which is refused.
 //!
 //! With words to leave out, how many are left depends on the data. Case is that of Unicode whatever the locale, which the
 //! standard leaves to the platform. Source: ai.onnx StringNormalizer-10, StringConcat-20, RegexFullMatch-20.
@@ -18,6 +18,10 @@ pub static LIFTERS: &[Lifter] = &[
         attributes: &[("case_change_action", Form::Text), ("is_case_sensitive", Form::Int), ("stopwords", Form::Texts)],
         ignores: &["locale"],
         ..Lifter::main("StringNormalizer", &[10], 1..=1, normalize)
+    },
+    Lifter {
+        attributes: &[("count", Form::Int), ("delimiter", Form::Text), ("maxsplit", Form::Int)],
+        ..Lifter::main("StringSplit", &[20], 1..=1, split)
     },
     Lifter::main("StringConcat", &[20], 2..=2, concat),
     Lifter { attributes: &[("pattern", Form::Text)], ..Lifter::main("RegexFullMatch", &[20], 1..=1, full_match) },
@@ -52,6 +56,10 @@ fn concat(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
     let width = node.frame_width(&shape)?;
     let result = node.widened(result, width)?;
     node.give(Elem::Str, shape, result)
+}
+
+fn split(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {
+    Err(node.unsupported("how many parts a text has depends on the data"))
 }
 
 fn full_match(node: &mut Node<'_, '_>) -> Res<Vec<Value>> {

@@ -21,6 +21,7 @@ pub static LIFTERS: &[Lifter] = &[
     },
     Lifter {
         attributes: &[("count", Form::Int), ("delimiter", Form::Text), ("maxsplit", Form::Int)],
+        outputs: 2..=2,
         ..Lifter::main("StringSplit", &[20], 1..=1, split)
     },
     Lifter::main("StringConcat", &[20], 2..=2, concat),

@@ -6,7 +6,6 @@ A case has a section named for a library with Python that fits `model`. The mode
 formats, read back, and asked for the rows. `--check` writes nothing and exits 1 if anything would change.
 """
 
-import argparse
 import json
 import sys
 import warnings
@@ -25,12 +24,6 @@ from scoring import _row_by_row, typed
 
 # Library → the endings of its formats; the options `formats` chooses among them.
 FORMATS = {"lightgbm": ["txt"], "xgboost": ["json", "ubj"], "catboost": ["json", "cbm"]}
-
-
-def find(root: Path, names: list[str]) -> list[Case]:
-    """The cases with a section of a library whose path contains one of `names`."""
-    chosen = [path for path in sorted(root.rglob("*.flk")) if not names or any(n in path.as_posix() for n in names)]
-    return [case for case in map(Case, chosen) if library(case)]
 
 
 def library(case: Case) -> str | None:
@@ -234,25 +227,8 @@ def answer(case: Case, lock: Lock, check: bool) -> dict[str, str]:
 
 def main() -> int:
     """Goes through the cases."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=Path, required=True)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("names", nargs="*")
-    arguments, _ = parser.parse_known_args()
     warnings.filterwarnings("ignore")
-    lock, changed, failed = Lock(arguments.cases), [], []
-    for case in find(arguments.cases, arguments.names):
-        try:
-            sections = answer(case, lock, arguments.check)
-            names = oracle.update(case.path, sections, write=not arguments.check)
-            changed += [f"{case.path}: {', '.join(names)}"] if names else []
-        except Exception as error:
-            failed.append(f"{case.path}: {type(error).__name__}: {error}")
-    if not arguments.check:
-        lock.write()
-    for line in changed + failed:
-        print(line, file=sys.stderr)
-    return 1 if failed or (arguments.check and changed) else 0
+    return oracle.go_through(__doc__, library, answer)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ A case has a section `graph` with Python that builds its graph on `g`, a `Graph`
 anything would change.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -165,10 +164,9 @@ def columns_of(name: str, value, rows: int, names: list[str] | dict | None) -> l
     return [Column(n, kind, array[:, i].tolist()) for i, n in enumerate(names)]
 
 
-def find(root: Path, names: list[str]) -> list[Case]:
-    """The cases with a section `graph` whose path contains one of `names`."""
-    chosen = [path for path in sorted(root.rglob("*.flk")) if not names or any(n in path.as_posix() for n in names)]
-    return [case for case in map(Case, chosen) if case.get("graph") is not None]
+def built(case: Case) -> bool:
+    """Whether a case is one of this script."""
+    return case.get("graph") is not None
 
 
 def model_path(case: Case) -> Path:
@@ -229,23 +227,7 @@ def answer(case: Case, lock: Lock, check: bool) -> dict[str, str]:
 
 def main() -> int:
     """Goes through the cases."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=Path, required=True)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("names", nargs="*")
-    arguments, _ = parser.parse_known_args()
-    lock, changed, failed = Lock(arguments.cases), [], []
-    for case in find(arguments.cases, arguments.names):
-        try:
-            names = oracle.update(case.path, answer(case, lock, arguments.check), write=not arguments.check)
-            changed += [f"{case.path}: {', '.join(names)}"] if names else []
-        except Exception as error:
-            failed.append(f"{case.path}: {type(error).__name__}: {error}")
-    if not arguments.check:
-        lock.write()
-    for line in changed + failed:
-        print(line, file=sys.stderr)
-    return 1 if failed or (arguments.check and changed) else 0
+    return oracle.go_through(__doc__, built, answer)
 
 
 if __name__ == "__main__":

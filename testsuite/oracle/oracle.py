@@ -25,11 +25,16 @@ NEIGHBOURS = ("category_encoders", "imblearn", "feature_engine")
 PACKAGES = {"xgboost": "xgboost-cpu", "imblearn": "imbalanced-learn"}
 
 
-def find(root: Path, names: list[str]) -> list[Case]:
-    """The cases with a section `sklearn` whose path contains one of `names`."""
+def fitted(case: Case) -> bool:
+    """Whether a case is one of this script."""
+    return case.get("sklearn") is not None
+
+
+def find(root: Path, names: list[str], wanted=fitted) -> list[Case]:
+    """The cases that are `wanted` and whose path contains one of `names`."""
     paths = sorted(root.rglob("*.flk"))
     chosen = [path for path in paths if not names or any(name in path.relative_to(root).as_posix() for name in names)]
-    return [case for case in map(Case, chosen) if case.get("sklearn") is not None]
+    return [case for case in map(Case, chosen) if wanted(case)]
 
 
 def versions(case: Case) -> list[str]:
@@ -112,6 +117,28 @@ def place(case: Case, name: str) -> str:
 def run_section(version: str) -> str:
     """The section with the answers of that scikit-learn."""
     return f"run:sklearn-{version}"
+
+
+def go_through(description: str, wanted, answer) -> int:
+    """The command line of a script whose cases are those `wanted` and have the sections that `answer(case, lock,
+    check)` gives; the exit status."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("names", nargs="*")
+    arguments, _ = parser.parse_known_args()
+    lock, changed, failed = Lock(arguments.cases), [], []
+    for case in find(arguments.cases, arguments.names, wanted):
+        try:
+            names = update(case.path, answer(case, lock, arguments.check), write=not arguments.check)
+            changed += [f"{case.path}: {', '.join(names)}"] if names else []
+        except Exception as error:
+            failed.append(f"{case.path}: {type(error).__name__}: {error}")
+    if not arguments.check:
+        lock.write()
+    for line in changed + failed:
+        print(line, file=sys.stderr)
+    return 1 if failed or (arguments.check and changed) else 0
 
 
 def update(path: Path, sections: dict[str, str], write: bool) -> list[str]:
@@ -200,8 +227,8 @@ def sweep(root: Path, lock: Lock, check: bool, report: Report) -> None:
     import graphs
 
     kept = [path for case in find(root, []) for path in model_files(case)]
-    kept += [path for case in graphs.find(root, []) for path in graphs.model_files(case)]
-    strays = lock.strays(kept + [path for case in boosters.find(root, []) for path in boosters.model_files(case)])
+    kept += [path for case in find(root, [], graphs.built) for path in graphs.model_files(case)]
+    strays = lock.strays(kept + [path for case in find(root, [], boosters.library) for path in boosters.model_files(case)])
     report.changed += [f"{path}: belongs to no case" for path in strays]
     if not check:
         for path in strays:

@@ -207,14 +207,6 @@ struct Walk<'a, 'm> {
     forest: Forest,
 }
 
-/// Where the number of a node is written.
-#[derive(Clone, Copy)]
-enum Slot {
-    Root,
-    Left(usize),
-    Right(usize),
-}
-
 impl Walk<'_, '_> {
     fn run(mut self) -> Result<Forest, String> {
         let mut seen = vec![false; self.lists.modes.len()];
@@ -230,11 +222,7 @@ impl Walk<'_, '_> {
         let mut stack = vec![(root, false, Slot::Root)];
         while let Some((id, leaf, slot)) = stack.pop() {
             let child = if leaf { self.leaf(id)? } else { self.branch(id, seen, &mut stack)? };
-            match slot {
-                Slot::Root => self.forest.roots.push(child),
-                Slot::Left(parent) => self.forest.nodes[parent].left = child,
-                Slot::Right(parent) => self.forest.nodes[parent].right = child,
-            }
+            self.forest.put(slot, child);
         }
         Ok(())
     }
@@ -247,10 +235,7 @@ impl Walk<'_, '_> {
         let (feature, test, split) = self.tests[at];
         let feature = u32::try_from(feature).ok().filter(|f| *f < self.features);
         let feature = feature.ok_or_else(|| format!("a feature of node {id} that is none of {}", self.features))?;
-        let number = self.forest.nodes.len();
-        let (test, threshold, missing_left) = missing(test, split, self.lists.missing.get(at) == Some(&1));
-        let nowhere = Child::leaf(0);
-        self.forest.nodes.push(TreeNode { feature, test, missing_left, threshold, left: nowhere, right: nowhere });
+        let number = self.forest.split(feature, test, split, self.lists.missing.get(at) == Some(&1));
         stack.push((self.lists.no.0[at], self.lists.no.1[at] != 0, Slot::Right(number)));
         stack.push((self.lists.yes.0[at], self.lists.yes.1[at] != 0, Slot::Left(number)));
         Ok(Child::node(number as u32))
@@ -261,16 +246,6 @@ impl Walk<'_, '_> {
         let at = at.ok_or_else(|| format!("leaf {id}, which is none"))?;
         let target = usize::try_from(self.lists.targets[at]).ok().filter(|t| *t < self.targets);
         let target = target.ok_or_else(|| format!("leaf {id} is for target {} of {}", self.lists.targets[at], self.targets))?;
-        self.forest.leaves.push(vec![(target as u32, self.lists.weights[at])]);
-        Ok(Child::leaf(self.forest.leaves.len() as u32 - 1))
-    }
-}
-
-/// Nothing compares with NaN: a test against one holds for no value, or with `!=` for every one. NaN differs from all.
-fn missing(test: Test, split: f64, tracked: bool) -> (Test, f64, bool) {
-    match (test, split.is_nan()) {
-        (Test::Ne, true) => (Test::Ge, f64::NEG_INFINITY, true),
-        (_, true) => (Test::Lt, f64::NEG_INFINITY, tracked),
-        (test, false) => (test, split, tracked || test == Test::Ne),
+        Ok(self.forest.leaf(vec![(target as u32, self.lists.weights[at])]))
     }
 }

@@ -174,6 +174,45 @@ impl Forest {
     pub fn empty() -> Forest {
         Forest { roots: Vec::new(), nodes: Vec::new(), leaves: Vec::new(), leaves_of: Vec::new() }
     }
+
+    /// Writes a child where it belongs.
+    pub fn put(&mut self, slot: Slot, child: Child) {
+        match slot {
+            Slot::Root => self.roots.push(child),
+            Slot::Left(parent) => self.nodes[parent].left = child,
+            Slot::Right(parent) => self.nodes[parent].right = child,
+        }
+    }
+
+    /// A node whose children are still to be put; gives its number. Nothing compares with NaN: a test against one holds
+    /// for no value, or with `!=` for every one. NaN differs from all; `tracked` sends it left in other tests too.
+    pub fn split(&mut self, feature: u32, test: Test, threshold: f64, tracked: bool) -> usize {
+        let (test, threshold, missing_left) = match (test, threshold.is_nan()) {
+            (Test::Ne, true) => (Test::Ge, f64::NEG_INFINITY, true),
+            (_, true) => (Test::Lt, f64::NEG_INFINITY, tracked),
+            (test, false) => (test, threshold, tracked || test == Test::Ne),
+        };
+        let nowhere = Child::leaf(0);
+        self.nodes.push(TreeNode { feature, test, missing_left, threshold, left: nowhere, right: nowhere });
+        self.nodes.len() - 1
+    }
+
+    /// A leaf that adds those weights.
+    pub fn leaf(&mut self, weights: Vec<(u32, f64)>) -> Child {
+        self.leaves.push(weights);
+        Child::leaf(self.leaves.len() as u32 - 1)
+    }
+}
+
+/// Where a child belongs.
+#[derive(Clone, Copy)]
+pub enum Slot {
+    /// A root.
+    Root,
+    /// The left of a node.
+    Left(usize),
+    /// The right of a node.
+    Right(usize),
 }
 
 /// Walks the trees from their roots and numbers what it meets.
@@ -184,14 +223,6 @@ struct Walk<'m> {
     weights: Vec<Vec<(u32, f64)>>,
     seen: Vec<bool>,
     forest: Forest,
-}
-
-/// Where the number of a node is written.
-#[derive(Clone, Copy)]
-enum Slot {
-    Root,
-    Left(usize),
-    Right(usize),
 }
 
 impl Walk<'_> {
@@ -221,8 +252,7 @@ impl Walk<'_> {
             let child = match test(&self.lists.modes[at]) {
                 Some(None) => self.leaf(at)?,
                 Some(Some(test)) => {
-                    let node = self.forest.nodes.len();
-                    self.branch(at, test)?;
+                    let node = self.branch(at, test)?;
                     stack.push((self.child(at, self.lists.no[at])?, Slot::Right(node)));
                     stack.push((self.child(at, self.lists.yes[at])?, Slot::Left(node)));
                     Child::node(node as u32)
@@ -231,11 +261,7 @@ impl Walk<'_> {
                     return Err(format!("the mode `{}` is unknown", String::from_utf8_lossy(&self.lists.modes[at])));
                 }
             };
-            match slot {
-                Slot::Root => self.forest.roots.push(child),
-                Slot::Left(parent) => self.forest.nodes[parent].left = child,
-                Slot::Right(parent) => self.forest.nodes[parent].right = child,
-            }
+            self.forest.put(slot, child);
         }
         Ok(())
     }
@@ -245,8 +271,7 @@ impl Walk<'_> {
         if weights.is_empty() {
             return Err(format!("leaf {} of tree {} has no weight", self.lists.ids[at], self.lists.trees[at]));
         }
-        self.forest.leaves.push(weights);
-        Ok(Child::leaf(self.forest.leaves.len() as u32 - 1))
+        Ok(self.forest.leaf(weights))
     }
 
     fn child(&self, at: usize, id: i64) -> Result<usize, String> {
@@ -257,19 +282,10 @@ impl Walk<'_> {
             .ok_or_else(|| format!("node {} of tree {tree} leads to node {id}, which is none", self.lists.ids[at]))
     }
 
-    fn branch(&mut self, at: usize, test: Test) -> Result<(), String> {
+    fn branch(&mut self, at: usize, test: Test) -> Result<usize, String> {
         let feature = u32::try_from(self.lists.features[at]).ok().filter(|f| *f < self.features);
         let feature = feature.ok_or_else(|| format!("feature {} of {}", self.lists.features[at], self.features))?;
         let tracked = self.lists.missing.get(at).is_some_and(|m| *m == 1);
-        // Nothing compares with NaN: the branch holds for no value, or with `!=` for every one.
-        let (test, threshold) = match self.lists.values[at] {
-            t if !t.is_nan() => (test, t),
-            _ if test == Test::Ne => (Test::Ge, f64::NEG_INFINITY),
-            _ => (Test::Lt, f64::NEG_INFINITY),
-        };
-        let missing_left = tracked || test == Test::Ne || (test == Test::Ge && self.lists.values[at].is_nan());
-        let nowhere = Child::leaf(0);
-        self.forest.nodes.push(TreeNode { feature, test, missing_left, threshold, left: nowhere, right: nowhere });
-        Ok(())
+        Ok(self.forest.split(feature, test, self.lists.values[at], tracked))
     }
 }

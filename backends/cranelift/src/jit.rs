@@ -7,12 +7,10 @@ use cranelift::codegen::settings::{self, Configurable};
 use cranelift::jit::{JITBuilder, JITModule};
 use cranelift::module::default_libcall_names;
 use flock_api::Unsupported;
-use flock_core::{Field, FlockEntry, FlockKind, Program, ProgramParts, kernels::kernels};
-use flock_ir_spec::{DType, FrameType};
+use flock_core::{FlockEntry, Program, ProgramParts, kernels::kernels};
+use flock_plan::{Plan, unsupported};
 
 use crate::emit;
-use crate::flatten::unsupported;
-use crate::plan::Plan;
 
 /// The symbol of the entry.
 const ENTRY: &str = "flock_entry";
@@ -59,26 +57,9 @@ pub(crate) fn program(plan: Plan) -> Result<Program, Unsupported> {
     // SAFETY: the emitter has just defined this function with the signature of an entry.
     let entry = unsafe { std::mem::transmute::<*const u8, FlockEntry>(address) };
     let owner = Arc::new(Code(Mutex::new(Some(module))));
-    let inputs = plan.flat.params.iter().flat_map(|p| fields(&p.name, p.ty)).collect();
-    let outputs = plan.flat.outputs.iter().flat_map(|o| fields(&o.name, o.ty)).collect();
+    let (inputs, outputs) = (plan.inputs(), plan.outputs());
     let Plan { flat, memos, block_rows, scratch_bytes, blobs: constants, .. } = plan;
     let parts = ProgramParts { inputs, outputs, memos, entry, block_rows, scratch_bytes, constants, owner };
     // SAFETY: the entry was compiled from this plan for exactly these parts, and the owner keeps its code.
     unsafe { Program::new(parts) }.map_err(|e| unsupported(&flat.name, "function", e.to_string()))
-}
-
-/// A frame as columns: one under its name, several under `name_0`, `name_1`, ….
-fn fields(name: &str, ty: FrameType) -> Vec<Field> {
-    let kind = match ty.dtype {
-        DType::Bool => FlockKind::Bool,
-        DType::I64 => FlockKind::I64,
-        DType::F32 => FlockKind::F32,
-        DType::F64 => FlockKind::F64,
-        DType::Str => FlockKind::Str,
-    };
-    let field = |name: String| Field { name, kind, nullable: ty.nullable };
-    match ty.width {
-        1 => vec![field(name.to_owned())],
-        n => (0..n).map(|j| field(format!("{name}_{j}"))).collect(),
-    }
 }

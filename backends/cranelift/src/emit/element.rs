@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use cranelift::prelude::*;
 use flock_ir_spec::{Attr, Constant, DType, Frame, NodeId, Op, Scalar, Word};
 
-use crate::flatten::Flat;
+use flock_plan::Flat;
 
 /// An element in registers. Text is a pointer with a length; `valid` is 0 or 1, None where it cannot be null.
 #[derive(Clone, Copy, Debug)]

@@ -16,8 +16,7 @@ use flock_ir_spec::{Constant, DType, FrameType, NodeId, Op, Scalar};
 
 use super::element::{self, Element, Elements, scalar_type};
 use super::{FLAGS, Fields, blob, counted, offset};
-use crate::constants::BlobId;
-use crate::plan::{Loop, Place, Plan, View};
+use flock_plan::{BlobId, Loop, Place, Plan, View};
 
 /// Writes a loop.
 pub(crate) fn emit(b: &mut FunctionBuilder<'_>, plan: &Plan, fields: Fields, l: &Loop) {
@@ -31,7 +30,7 @@ pub(crate) fn emit(b: &mut FunctionBuilder<'_>, plan: &Plan, fields: Fields, l: 
 fn rows(b: &mut FunctionBuilder<'_>, plan: &Plan, fields: Fields, l: &Loop, k: Option<Value>) {
     let graph = &plan.flat.graph;
     let mut known: HashMap<NodeId, Element> = HashMap::new();
-    let operands = l.members.iter().flat_map(|m| crate::plan::frame_operands(graph, *m)).chain(&l.members);
+    let operands = l.members.iter().flat_map(|m| flock_plan::frame_operands(graph, *m)).chain(&l.members);
     for id in operands {
         if matches!(graph.node(*id).op, Op::Const | Op::Null) && !known.contains_key(id) {
             let element = leaf(b, plan, fields, *id, k);
@@ -39,7 +38,7 @@ fn rows(b: &mut FunctionBuilder<'_>, plan: &Plan, fields: Fields, l: &Loop, k: O
         }
     }
     let mut at = Columns { plan, fields, k, starts: HashMap::new() };
-    let operands = l.members.iter().flat_map(|m| crate::plan::frame_operands(graph, *m));
+    let operands = l.members.iter().flat_map(|m| flock_plan::frame_operands(graph, *m));
     let places: Vec<(NodeId, Place, FrameType)> = operands
         .filter(|a| !known.contains_key(*a) && !l.members.contains(a))
         .filter_map(|a| Some((*a, plan.places[a.index()]?, graph.frame_type(*a)?)))
@@ -153,7 +152,7 @@ fn leaf(b: &mut FunctionBuilder<'_>, plan: &Plan, fields: Fields, id: NodeId, k:
         (Some((row, None)), _) => {
             let k = k.unwrap_or_else(|| b.ins().iconst(types::I64, 0));
             let start = blob(b, fields, row);
-            let size = crate::plan::size(dtype);
+            let size = flock_plan::size(dtype);
             let at = element_address(b, start, k, size);
             Element { value: b.ins().load(scalar_type(dtype), FLAGS.with_readonly(), at, 0), length: None, valid: None }
         }

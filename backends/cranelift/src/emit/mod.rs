@@ -11,8 +11,6 @@ mod element;
 mod loops;
 mod trees;
 
-pub(crate) use trees::{CHOSEN, reachable};
-
 use std::collections::HashMap;
 
 use cranelift::codegen::Context;
@@ -22,8 +20,7 @@ use cranelift::prelude::*;
 use flock_core::abi::layout;
 use flock_core::{Abi, Kernel};
 
-use crate::constants::BlobId;
-use crate::plan::{Arg, Plan, Sign, Step, Valid, View};
+use flock_plan::{Arg, BlobId, Plan, Sign, Step, Valid, View};
 
 /// Every access is to memory that the plan has laid out or the caller has vouched for.
 pub(crate) const FLAGS: MemFlagsData = MemFlagsData::trusted();

@@ -24,11 +24,8 @@ use flock_ir_spec::{Child, Constant, DType, Test, Tree, TreeEnsemble, TreeNode};
 
 use super::loops::element_address;
 use super::{Done, FLAGS, Writer, counted, entry_block};
-use crate::constants::narrow;
-use crate::plan::{Plan, TreeCode};
+use flock_plan::{CHOSEN, Plan, TreeCode, narrow, reachable};
 
-/// Nodes up to which all of a tree is computed and one leaf chosen: of more, the registers cannot hold what is open.
-pub(crate) const CHOSEN: usize = 15;
 /// Nodes of one function.
 const PER_FUNCTION: usize = 512;
 
@@ -88,19 +85,6 @@ impl<M: Module> Writer<'_, M> {
             Ok(())
         })
     }
-}
-
-/// The nodes of a tree, ascending: children come after their parents, and a node has one parent.
-pub(crate) fn reachable(t: &TreeEnsemble, tree: &Tree) -> Vec<usize> {
-    let mut all: Vec<usize> = tree.root.as_node().into_iter().collect();
-    let mut next = 0;
-    while let Some(n) = all.get(next) {
-        next += 1;
-        let node = &t.nodes[*n];
-        all.extend([node.left, node.right].into_iter().filter_map(Child::as_node));
-    }
-    all.sort_unstable();
-    all
 }
 
 /// Some rows of a block, side by side.

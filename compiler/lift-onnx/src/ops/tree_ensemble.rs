@@ -7,10 +7,10 @@
 //! way round.
 //! Source: ai.onnx.ml TreeEnsemble-5; onnxruntime `ml/tree_ensemble_attribute.h`, whose answers these are.
 
-use flock_ir_spec::{Child, Data, Frame, NodeId, Op, Test, TreeNode};
+use flock_ir_spec::{Child, Data, Frame, NodeId, Op, Test};
 
 use super::Lifter;
-use super::tree_nodes::Forest;
+use super::tree_nodes::{Forest, Slot};
 use super::tree_regressor::{Aggregate, aggregate};
 use crate::Res;
 use crate::attributes::Form;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flock_api::Unsupported;
+use flock_api::{Support, Unsupported};
 use flock_ir_spec::expand::{expand_composites, inline_calls};
 use flock_ir_spec::{
     Attr, Constant, DType, Data, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Param, Pool, TypeError,
@@ -15,18 +15,26 @@ const MOST_NODES: usize = 1 << 20;
 const MOST_NESTED: u32 = 16;
 
 /// A function without calls and composites.
-pub(crate) struct Flat {
+pub struct Flat {
+    /// Its name.
     pub name: Arc<str>,
+    /// Its nodes.
     pub graph: Graph,
+    /// Its constants.
     pub pool: Pool,
+    /// Its parameters.
     pub params: Vec<Param>,
+    /// What it gives.
     pub outputs: Vec<FlatOutput>,
 }
 
 /// An output with the type that the function declares.
-pub(crate) struct FlatOutput {
+pub struct FlatOutput {
+    /// Its name.
     pub name: Arc<str>,
+    /// Its value.
     pub node: NodeId,
+    /// Its type.
     pub ty: FrameType,
 }
 
@@ -80,7 +88,8 @@ fn rounded(mut pool: Pool, f: &Function) -> Result<Rounded, Unsupported> {
     Ok((pool, graph, became))
 }
 
-pub(crate) fn unsupported(place: &str, what: &str, reason: impl Into<String>) -> Unsupported {
+/// Something in a function that cannot be compiled.
+pub fn unsupported(place: &str, what: &str, reason: impl Into<String>) -> Unsupported {
     Unsupported { place: place.to_owned(), what: what.to_owned(), reason: reason.into() }
 }
 
@@ -126,11 +135,11 @@ fn check(f: &Function) -> Vec<Unsupported> {
         };
         let empty = |t: Option<FrameType>| t.is_some_and(|t| t.width == 0);
         let constant = matches!(node.op, Op::Const);
-        let reason = match crate::reason(node.op) {
-            Some(reason) => reason,
-            None if !constant && empty(node.ty.frame()) => "a frame without columns",
-            None if node.args.iter().take(operands).any(|a| empty(f.graph.frame_type(*a))) => "a frame without columns",
-            None => continue,
+        let reason = match crate::supports(node.op) {
+            Support::No(reason) => reason,
+            _ if !constant && empty(node.ty.frame()) => "a frame without columns",
+            _ if node.args.iter().take(operands).any(|a| empty(f.graph.frame_type(*a))) => "a frame without columns",
+            _ => continue,
         };
         let one = unsupported(place(&f.graph, id, &f.name), node.op.name(), reason);
         if !all.contains(&one) {

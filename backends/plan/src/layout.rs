@@ -1,7 +1,7 @@
 //! Where buffers lie in scratch, and how many rows a block has.
 
 use super::{Arg, Buffer, Place, Plan, Step, View};
-use crate::plan::fuse::frame_operands;
+use crate::fuse::frame_operands;
 
 /// Scratch that a block should stay within, so that it stays in the second-level cache with the model beside it.
 const CACHE_BYTES: u64 = 256 << 10;

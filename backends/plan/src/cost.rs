@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use flock_ir_spec::{Constant, DType, Function, Module, Op, TreeEnsemble};
 
-use crate::emit::{CHOSEN, reachable};
+use crate::trees::{CHOSEN, reachable};
 
 /// How ensembles are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Trees {
 }
 
 /// The estimated time of a row; infinite where the function cannot be compiled.
-pub(crate) fn nanoseconds(module: &Module, function: &Function) -> f64 {
+pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
     let Ok(flat) = crate::flatten::flatten(module, &function.name) else { return f64::INFINITY };
     let graph = &flat.graph;
     let live = graph.reachable(flat.outputs.iter().map(|o| o.node));

@@ -96,7 +96,7 @@ pub(super) struct Builder<'a> {
 }
 
 /// Bytes of an element in scratch.
-pub(crate) fn size(dtype: DType) -> u8 {
+pub fn size(dtype: DType) -> u8 {
     match dtype {
         DType::Bool => 1,
         DType::F32 => 4,

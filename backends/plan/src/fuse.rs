@@ -84,7 +84,7 @@ fn set_size(graph: &Graph, pool: &Pool, id: NodeId) -> usize {
 }
 
 /// How many operands of an elementwise operator are frames; what follows are tables that its code holds.
-pub(crate) fn frame_operands(graph: &Graph, id: NodeId) -> &[NodeId] {
+pub fn frame_operands(graph: &Graph, id: NodeId) -> &[NodeId] {
     let node = graph.node(id);
     match node.op {
         Op::InSet | Op::IndexOf => &node.args[..node.args.len().min(1)],

@@ -9,12 +9,14 @@ use flock_core::{
     pack_weighing,
 };
 use flock_ir_spec::terms::TokenPattern;
-use flock_ir_spec::{ConstId, Data, Features, Frame, Terms, Test, TreeEnsemble, TreeNode, Unit};
+use flock_ir_spec::{ConstId, Data, Features, Frame, Terms, TreeEnsemble, TreeNode, Unit};
 use flock_text::{Flavour, Pattern};
+
+use crate::trees::narrow;
 
 /// The position of a blob in the program's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct BlobId(pub u32);
+pub struct BlobId(pub u32);
 
 /// What a constant is used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -276,21 +278,6 @@ impl Constants {
                 false => Blob::of(&t.nodes.iter().map(narrow).collect::<Vec<_>>()),
             })
         })
-    }
-}
-
-/// The test of an f32 that says the same as the test in f64: against the greatest f32 that is not above the threshold.
-/// A threshold that is no f32 is equal to none; NaN says so.
-pub(crate) fn narrow(test: Test, threshold: f64) -> (Test, f32) {
-    let near = threshold as f32;
-    if f64::from(near) == threshold {
-        return (test, near);
-    }
-    let below = if f64::from(near) > threshold { near.next_down() } else { near };
-    match test {
-        Test::Le | Test::Lt => (Test::Le, below),
-        Test::Gt | Test::Ge => (Test::Gt, below),
-        Test::Eq | Test::Ne | Test::In => (test, f32::NAN),
     }
 }
 

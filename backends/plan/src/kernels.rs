@@ -21,6 +21,7 @@ impl Builder<'_> {
             Op::Input | Op::Const | Op::Null | Op::Coalesce => Vec::new(),
             Op::All if let Some((x, _)) = bounded_row(self.graph(), &self.flat.pool, id) => vec![x],
             Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
+            Op::Max => self.step_operands(args[0]),
             Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
@@ -84,6 +85,7 @@ impl Builder<'_> {
             Op::Any => self.quantify(id, "flock_row_any"),
             Op::Softmax | Op::Normalize => self.whole_row(id),
             Op::Linear => self.linear(id),
+            Op::Max => self.floored(id),
             Op::Lookup => self.lookup(id),
             Op::OneHot => self.one_hot(id),
             Op::Bucketize => self.bucketize(id),
@@ -112,7 +114,6 @@ impl Builder<'_> {
             | Op::Neg
             | Op::Abs
             | Op::Min
-            | Op::Max
             | Op::Sqrt
             | Op::Floor
             | Op::Ceil
@@ -523,17 +524,33 @@ impl Builder<'_> {
     }
 
     fn linear(&mut self, id: NodeId) -> Result<Place, String> {
-        let args = &self.graph().node(id).args;
         if let Some(parts) = self.parts(id) {
             return self.linear_of_parts(id, &parts);
         }
+        let data = self.target(id);
+        self.dense_linear(id, None, data)
+    }
+
+    /// A linear map, and a number in place of what is below it.
+    fn floored(&mut self, id: NodeId) -> Result<Place, String> {
+        let [map, floor] = self.graph().node(id).args[..] else { return Err("no floor".into()) };
+        let (constant, table) = self.table(floor)?;
+        let floor = self.constants.row(constant, table)?;
+        let data = self.target(id);
+        self.dense_linear(map, Some(Arg::Element(floor, size(self.ty(id).dtype), false)), data)
+    }
+
+    fn dense_linear(&mut self, id: NodeId, floor: Option<Arg>, data: View) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
         let (w, b) = (self.table(args[1])?, self.table(args[2])?);
         let table = self.constants.linear(w, b)?;
-        let (t, data) = (self.ty(id), self.target(id));
+        let dtype = suffix(self.ty(id).dtype);
         let valid = self.every_column(args[0])?;
         let x = Arg::Column(self.place(args[0])?.data, false);
-        let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
-        self.call(&format!("flock_linear_{}", suffix(t.dtype)), args, 1)?;
+        let name = if floor.is_some() { "linear_floored" } else { "linear" };
+        let from = [Arg::Table(table), x, Arg::Stride, Arg::Rows];
+        let args = from.into_iter().chain(floor).chain([Arg::Column(data, false)]).collect();
+        self.call(&format!("flock_{name}_{dtype}"), args, 1)?;
         Ok(Place { data, valid })
     }
 

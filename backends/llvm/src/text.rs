@@ -4,7 +4,7 @@
 //! LLVM's outlives the call that uses it. Registers are `%v0`, `%v1`, …, blocks `b0`, `b1`, ….
 //! Source: LLVM Language Reference Manual, release 19.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display, Write};
 
 /// The type of a value.
@@ -117,8 +117,8 @@ impl Display for Block {
     }
 }
 
-/// What stands before a function's parameter, behind its type: attributes, or nothing.
-pub(crate) struct Param {
+/// A function's parameter with its attributes.
+struct Param {
     value: Value,
     attributes: String,
 }
@@ -157,6 +157,15 @@ impl Function {
     pub fn attribute(&mut self, param: Value, more: &str) {
         for p in self.params.iter_mut().filter(|p| p.value == param) {
             p.attributes = format!("{} {more}", p.attributes);
+        }
+    }
+
+    fn text(&self, result: Option<Ty>) -> Unnamed {
+        let param = |p: &Param| format!("{} {} {}", p.value.ty, p.attributes, p.value);
+        let params = list(self.params.iter().map(param));
+        Unnamed {
+            result: result.map_or("void".to_owned(), |t| t.to_string()),
+            rest: format!("({params}) noinline #0 {{\n{}}}\n", self.body),
         }
     }
 
@@ -212,7 +221,7 @@ impl Function {
     }
 
     /// A float as the nearest integer towards zero, the ends of the range for what is beyond, 0 for NaN.
-    pub fn to_integer(&mut self, x: Value) -> Value {
+    pub fn truncated(&mut self, x: Value) -> Value {
         let name = format!("llvm.fptosi.sat.i64.{}", x.ty.suffix());
         self.intrinsics.insert(format!("declare i64 @{name}({})", x.ty));
         self.gives(Ty::I64, format_args!("call i64 @{name}({} {x})", x.ty))
@@ -308,11 +317,20 @@ pub(crate) fn typed(x: &Value) -> String {
     format!("{} {x}", x.ty)
 }
 
+/// A function without its name: what stands before it, and what behind.
+#[derive(PartialEq, Eq, Hash)]
+struct Unnamed {
+    result: String,
+    rest: String,
+}
+
 /// A module while it is written.
 #[derive(Default)]
 pub(crate) struct Module {
     declared: BTreeSet<String>,
     defined: String,
+    /// Internal functions by what they are, with their names.
+    known: HashMap<Unnamed, String>,
 }
 
 impl Module {
@@ -322,14 +340,24 @@ impl Module {
         self.declared.insert(format!("declare {result} @{name}({}) nounwind", list(params)));
     }
 
-    /// Takes a function that is written; `before` stands before its result, `behind` behind its parameters.
-    pub fn define(&mut self, before: &str, result: Option<Ty>, name: &str, f: Function, behind: &str) {
-        let param = |p: &Param| format!("{} {} {}", p.value.ty, p.attributes, p.value);
-        let result = result.map_or("void".to_owned(), |t| t.to_string());
-        let params = list(f.params.iter().map(param));
-        // Writing to a string does not fail.
-        let _ = writeln!(self.defined, "define {before} {result} @{name}({params}) {behind} {{\n{}}}\n", f.body);
+    /// Takes the function that other modules call.
+    pub fn export(&mut self, name: &str, result: Option<Ty>, f: Function) {
+        let text = f.text(result);
+        self.add(format_args!("define {} @{name}{}", text.result, text.rest));
         self.declared.extend(f.intrinsics);
+    }
+
+    /// Takes a function that only this module calls, and that stays a function; gives its name. Of functions that are the
+    /// same there is one.
+    pub fn define(&mut self, name: String, result: Option<Ty>, f: Function) -> String {
+        let text = f.text(result);
+        if let Some(known) = self.known.get(&text) {
+            return known.clone();
+        }
+        self.add(format_args!("define internal fastcc {} @{name}{}", text.result, text.rest));
+        self.declared.extend(f.intrinsics);
+        self.known.insert(text, name.clone());
+        name
     }
 
     /// Anything else that a module holds.

@@ -11,7 +11,7 @@ use flock_plan::Options;
 const F64: FrameType = FrameType::new(DType::F64, 1);
 
 /// A graph of operators chosen at random; each result may be an operand of the next.
-fn random_function(seed: u64, size: usize) -> Verified {
+pub fn random_function(seed: u64, size: usize) -> Verified {
     let mut random = Random::new(seed);
     let mut f = FunctionBuilder::new("f");
     let mut nodes: Vec<NodeId> = Vec::new();

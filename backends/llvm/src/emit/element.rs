@@ -318,7 +318,7 @@ impl Emit<'_> {
                 let below = self.f.compare("fcmp olt", wide, float(Ty::F64, TWO_63));
                 let inside = self.f.binary("and", above, below);
                 valid = self.all(valid, Some(inside));
-                self.f.to_integer(wide)
+                self.f.truncated(wide)
             }
             // Casts to text are steps of their own, casts from text do not exist.
             (_, DType::Str) | (DType::Str, _) | (DType::Bool | DType::I64, _) => v,

@@ -7,7 +7,8 @@
 //! trees_i(rows, x, out, leaves): some trees of an ensemble, over the rows of a block
 //! ```
 //! A loop is a function of its own, never inlined: where its pointers lie and that nothing else lies there is said in
-//! its parameters (`noalias`, `align 64`), and the time to compile grows with the number of loops alone.
+//! its parameters (`noalias`, `align 64`), the time to compile grows with the number of loops alone, and loops that do
+//! the same are one.
 //!
 //! **Rows.** A loop runs over a multiple of what its vectors hold, so that it needs no scalar rest. Columns are a
 //! multiple of 64 rows long; what lies behind the rows of a block is computed and read by nobody.
@@ -24,9 +25,6 @@ use crate::text::{Function, Module, Ty, Value, typed, word};
 
 /// Weight of the steps that make one function.
 const PART: usize = 1500;
-
-/// A definition that only this module calls, and that stays a function.
-const INTERNAL: (&str, &str) = ("internal fastcc", "noinline #0");
 
 /// Writes the entry of a plan and all that it calls; `name` is its symbol. `vector_bytes` is what a register holds.
 pub(crate) fn write(plan: &Plan, name: &str, vector_bytes: u32) -> Module {
@@ -65,7 +63,7 @@ impl Writer<'_> {
             return_unless_zero(&mut f, status);
         }
         f.does(format_args!("ret i32 0"));
-        self.module.define("", Some(Ty::I32), self.name, f, "#0");
+        self.module.export(self.name, Some(Ty::I32), f);
     }
 
     fn part(&mut self, steps: &[Step]) -> String {
@@ -73,9 +71,8 @@ impl Writer<'_> {
         steps.iter().for_each(|s| part.step(s));
         let mut f = part.f;
         f.does(format_args!("ret i32 0"));
-        let symbol = self.symbol("part");
-        self.module.define(INTERNAL.0, Some(Ty::I32), &symbol, f, INTERNAL.1);
-        symbol
+        let name = self.symbol("part");
+        self.module.define(name, Some(Ty::I32), f)
     }
 
     /// A symbol for what only this module calls.
@@ -87,9 +84,8 @@ impl Writer<'_> {
     /// Defines a pass over rows; it gives nothing.
     fn pass(&mut self, what: &str, mut f: Function) -> String {
         f.does(format_args!("ret void"));
-        let symbol = self.symbol(what);
-        self.module.define(INTERNAL.0, None, &symbol, f, INTERNAL.1);
-        symbol
+        let name = self.symbol(what);
+        self.module.define(name, None, f)
     }
 
     /// The parameter that is the number of rows of the block, rounded up to what four registers of elements of so many

@@ -81,6 +81,7 @@ fn wrong_usage_is_found_first() {
         flockc!("compile", "absent.joblib", "--to", "ir", "--table", "t"),
         flockc!("run", "absent.joblib", "--data", "absent.csv", "--engine", "gpu"),
         flockc!("run", "absent.joblib", "--data", "absent.csv", "-o", "scores.xls"),
+        flockc!("run", "absent.joblib", "--data", "absent.csv", "--engine", "native", "--rounding", "1"),
         flockc!("verify", "absent.joblib", "--engines", "abacus"),
         flockc!("query", sql, "--model", "m=absent.joblib"),
         flockc!("query", sql, "--model", "m=absent.joblib", "--table", "t=absent.csv", "--engine", "reference"),

@@ -240,6 +240,8 @@ fn bucket(
         let sum = cx.op(Op::Add, &[shifted, next])?;
         rest = cx.op(Op::Rem, &[sum, divisor])?;
     }
+    // No remainder is null, for no divisor is 0.
+    let rest = cx.or_else(rest, Frame::row_i64([0]))?;
     let hot = FrameType::new(DType::F64, n as u32);
     cx.op_with(Op::OneHot, Attr::Type(hot), &[rest])
 }

@@ -1,7 +1,7 @@
 //! The CPU time of a batch in memory, for `testsuite/bench/native.py`.
 //!
 //! ```text
-//! cargo run --release -p flockc --example score -- MODEL DATA ROWS OUTPUT
+//! cargo run --release -p flockc --example score -- MODEL DATA ROWS OUTPUT [cranelift|llvm]
 //! ```
 //! `DATA` is raw f64 or f32, column by column, `ROWS` of each; its size says which. Compiles the model as `flockc run`
 //! does, writes the outputs of all rows as raw f64 to `OUTPUT`, prints the milliseconds of compiling, then reads lines
@@ -11,6 +11,8 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
 
+use clap::ValueEnum;
+use flock::codegen::Codegen;
 use flock_core::{Column, FlockKind, Program, Values};
 
 type Failed = Box<dyn std::error::Error>;
@@ -59,11 +61,12 @@ impl Data {
     }
 }
 
-fn compiled(model: &Path) -> Result<(Program, f64), Failed> {
+fn compiled(model: &Path, codegen: Codegen) -> Result<(Program, f64), Failed> {
     let pipeline = flock::artefact::load(model, &Default::default()).map_err(|e| format!("{e:?}"))?;
     let pipeline = flock::optimize::function(&pipeline).map_err(|e| format!("{e:?}"))?.pipeline;
+    let backend = codegen.backend().map_err(|e| e.report(false))?;
     let start = Instant::now();
-    let program = flock_cranelift::compile(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
+    let program = backend.emit(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
     Ok((program, start.elapsed().as_secs_f64() * 1e3))
 }
 
@@ -84,8 +87,9 @@ fn write(program: &Program, columns: &[Column<'_>], rows: usize, path: &Path) ->
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [model, data, rows, output] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
-    let (program, milliseconds) = compiled(Path::new(model))?;
+    let [model, data, rows, output, rest @ ..] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
+    let codegen = rest.first().map_or(Ok(Codegen::default()), |name| Codegen::from_str(name, false))?;
+    let (program, milliseconds) = compiled(Path::new(model), codegen)?;
     let all: usize = rows.parse()?;
     let data = Data::read(Path::new(data), program.inputs().len() * all)?;
     write(&program, &data.columns(all, 0, all), all, Path::new(output))?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::{self, Cli, Engine, Target, Verb};
 use super::show;
 use crate::artefact::{LoadOptions, Pipeline};
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::{artefact, compile, explain, inspect, query, run, verify};
 
@@ -76,7 +77,7 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
 /// Targets that no build of this version has, with what they wait for.
 fn absent_target(a: &args::Compile) -> Result<()> {
     let native = "use `flockc run`, which makes machine code on the spot, or --to sql";
-    let llvm = a.codegen.as_deref() == Some("llvm");
+    let llvm = a.codegen == Some(Codegen::Llvm);
     let (what, help) = match a.to {
         Target::Sql | Target::Ir => return Ok(()),
         Target::Wgsl => ("the cargo feature `wgpu` (GPU kernels)", "use --to sql, or `flockc run` on the processor"),
@@ -161,12 +162,14 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
         Engine::Sql if cfg!(not(feature = "query")) => return Err(Error::feature("query", "--engine sql")),
         _ => {}
     }
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let pipeline = load(&a.pipeline, &a.columns.names, Some(&a.data))?.with_outputs(&a.columns.wanted())?;
     let request = run::Request {
         pipeline: &pipeline,
         data: &a.data,
         out: a.output_file.as_deref(),
         engine: a.engine,
+        codegen: a.codegen,
         keep: &a.columns.keep,
         threads: a.threads.map(usize::from),
         strict: a.strict,
@@ -211,12 +214,14 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
         define: &a.named.define,
         dialect: a.dialect.as_deref(),
         engine: a.engine,
+        codegen: a.codegen.unwrap_or_default(),
         out: a.output_file.as_deref(),
         threads: a.threads.map(usize::from),
     }
 }
 
 fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let request = query_request(a);
     if a.explain {
         query::engine(a.engine)?;
@@ -261,6 +266,7 @@ fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
         define: &a.named.define,
         dialect: None,
         engine: Engine::Auto,
+        codegen: Codegen::default(),
         out: None,
         threads: None,
     };
@@ -278,8 +284,10 @@ fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
 
 fn verify_verb(a: &args::Verify, json: bool) -> Result<ExitCode> {
     verify::engines(&a.engines)?;
+    let codegen = a.codegen.unwrap_or_default();
+    codegen.with(Engine::Native)?;
     let pipeline = load(&a.pipeline, &a.names, a.data.as_deref())?;
-    let done = verify::verify(&pipeline, &a.engines, a.data.as_deref(), a.expected.as_deref())?;
+    let done = verify::verify(&pipeline, &a.engines, codegen, a.data.as_deref(), a.expected.as_deref())?;
     let hash = artefact::file_hash(&a.pipeline)?;
     let certificate = verify::certificate(&pipeline, &hash, &done);
     if let Some(path) = &a.certificate {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 
+use flock_core::kernels::processor::Processor;
 use flock_core::kernels::{category::*, columns::*, linear::*, math::*, nearest::*, rows::*, tables::*, text::*};
 use flock_core::*;
 
@@ -51,6 +52,66 @@ fn linear_adds_in_order_and_the_bias_last() {
         assert!(out[j * STRIDE + rows..(j + 1) * STRIDE].iter().all(|x| *x == 7.0), "rows behind are not written");
     }
     assert!(pack_linear_f64(2, &w, &b).is_err());
+}
+
+/// Maps of all shapes of block, on every processor, against the sum that the reference makes.
+#[test]
+fn linear_has_the_same_bits_on_every_processor() {
+    macro_rules! check {
+        ($t:ident, $pack:ident, $on:ident) => {
+            let h: Vec<$t> = hard().into_iter().map(|x| x as $t).collect();
+            for (inputs, outputs) in [(1, 1), (7, 3), (28, 64), (300, 9), (64, 1), (130, 8), (2, 17)] {
+                let x: Vec<$t> = (0..inputs * STRIDE)
+                    .map(|i| if i % 97 == 0 { h[i % h.len()] } else { ((i * 7919) % 1013) as $t * 0.37 - 180.0 })
+                    .collect();
+                let w: Vec<$t> = (0..inputs * outputs).map(|i| ((i * 31) % 101) as $t * 0.013 - 0.6).collect();
+                let b: Vec<$t> = (0..outputs).map(|i| i as $t * 0.1 - 0.3).collect();
+                let table = $pack(inputs, &w, &b).unwrap();
+                let start: Vec<$t> = (0..outputs * STRIDE).map(|i| (i % 13) as $t * 0.7).collect();
+                for rows in [1, 2, 3, 4, 15, 16, 33, 64] {
+                    for (onto, floor) in [(false, None), (true, None), (false, Some(0.0)), (true, Some(-0.5))] {
+                        let want = |i: usize, j: usize| {
+                            let from = if onto { start[j * STRIDE + i] } else { 0.0 };
+                            let sum = (0..inputs).fold(from, |a, k| a + x[k * STRIDE + i] * w[j * inputs + k]) + b[j];
+                            floor.filter(|f| *f > sum).unwrap_or(sum)
+                        };
+                        for processor in Processor::all() {
+                            // The frame that it starts from may be the one that it writes.
+                            let mut out = if onto { start.clone() } else { vec![7.0; outputs * STRIDE] };
+                            let start = if onto { out.as_ptr() } else { std::ptr::null() };
+                            let floor = floor.as_ref().map_or(std::ptr::null(), |f| &raw const *f);
+                            let (table, x, out_at) = (table.as_ptr(), x.as_ptr(), out.as_mut_ptr());
+                            let map = Map { table, x, stride: STRIDE, rows, start, floor, out: out_at };
+                            unsafe { $on(*processor, &map) };
+                            for j in 0..outputs {
+                                for i in 0..rows {
+                                    let (found, want) = (out[j * STRIDE + i], want(i, j));
+                                    let same = found.to_bits() == want.to_bits() || found.is_nan() && want.is_nan();
+                                    assert!(same, "{processor:?} {inputs}x{outputs}, {rows} rows: {found} for {want}");
+                                }
+                                let untouched = |i: usize| {
+                                    if onto { at(&out, j, i) == start_of(i, j) } else { at(&out, j, i) == 7.0 }
+                                };
+                                assert!((rows..STRIDE).all(untouched), "rows behind are not written");
+                            }
+                        }
+                    }
+                }
+            }
+            fn at(out: &[$t], j: usize, i: usize) -> $t {
+                out[j * STRIDE + i]
+            }
+            fn start_of(i: usize, j: usize) -> $t {
+                ((j * STRIDE + i) % 13) as $t * 0.7
+            }
+        };
+    }
+    {
+        check!(f64, pack_linear_f64, linear_f64_on);
+    }
+    {
+        check!(f32, pack_linear_f32, linear_f32_on);
+    }
 }
 
 #[test]

@@ -202,7 +202,8 @@ fn both_code_generators_give_the_same_file() {
     let score = |codegen: &str| {
         let out = folder.join(format!("{codegen}.parquet"));
         let late = flights("late.joblib");
-        let ran = flockc!("--json", "run", late, "--data", &data, "--codegen", codegen, "--engine", "native", "-o", &out);
+        let ran =
+            flockc!("--json", "run", late, "--data", &data, "--codegen", codegen, "--engine", "native", "-o", &out);
         assert_eq!(ran.code, 0, "{}", ran.err);
         let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
         (report["engine"].as_str().unwrap().to_owned(), std::fs::read(out).unwrap())

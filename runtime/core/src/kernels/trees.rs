@@ -17,6 +17,7 @@ mod run;
 mod wide;
 
 use crate::blob::{Blob, Plain};
+pub use crate::kernels::processor::Processor;
 use crate::kernels::{PackError, export, section};
 use bins::{Bins, Value};
 use planes::Stretch;
@@ -114,8 +115,9 @@ struct Header {
     most_ranks: u64,
     planes: u64,
     columns: u64,
-    /// The trees of many leaves: steps, starts of values, roots by tree, columns.
-    deep: [u64; 4],
+    rows: u64,
+    /// The trees of many leaves: steps, roots by tree, columns, values, bits of a column.
+    deep: [u64; 5],
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -359,12 +361,13 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         most_ranks: plan.sizes.ranks as u64,
         planes: plan.sizes.planes as u64,
         columns: plan.sizes.columns as u64,
+        rows: plan.sizes.rows as u64,
         deep: plan.deep,
     };
     table.set_header(header);
     let walks = plan.stretch_count == 0;
     let work = if walks { 0 } else { plan.sizes.bytes() };
-    let rows = if plan.sizes.columns > 0 { deep::ROWS } else { planes::ROWS };
+    let rows = if plan.sizes.columns > 0 { plan.sizes.rows } else { planes::ROWS };
     Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
@@ -465,42 +468,6 @@ unsafe fn each_leaf<N: Node>(
                 f(tree, first, LANES.min(rows - first), leaves);
             }
         }
-    }
-}
-
-/// What a processor can do, as far as these kernels make use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
-    /// Nothing but 64-bit words.
-    Plain,
-    /// AVX2, with BMI1 and BMI2.
-    Avx2,
-    /// These and AVX-512 F, BW, DQ and VL.
-    Avx512,
-}
-
-impl Processor {
-    /// Of this machine, from the least to the best.
-    pub fn all() -> &'static [Processor] {
-        let all = &[Processor::Plain, Processor::Avx2, Processor::Avx512];
-        &all[..=Processor::best() as usize]
-    }
-
-    /// The best that this machine has.
-    pub fn best() -> Processor {
-        #[cfg(target_arch = "x86_64")]
-        {
-            macro_rules! has {
-                ($($feature:tt),*) => { $(is_x86_feature_detected!($feature))&&* };
-            }
-            if has!("avx2", "bmi1", "bmi2") {
-                return match has!("avx512f", "avx512bw", "avx512dq", "avx512vl") {
-                    true => Processor::Avx512,
-                    false => Processor::Avx2,
-                };
-            }
-        }
-        Processor::Plain
     }
 }
 
@@ -610,16 +577,17 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
             planes: h.planes as usize,
             columns: h.columns as usize,
             column_bytes: size_of::<N::X>(),
+            rows: h.rows as usize,
         };
-        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[3]), sizes.columns);
+        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[2]), sizes.columns);
         let memory = sizes.cut(work);
         let all = std::slice::from_raw_parts(section::<Stretch>(table, h.stretches), h.stretch_count as usize);
         // A deep tree is read once for as many rows as there are; of programs, a chunk is ranked once for all stretches.
-        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (deep::ROWS, 1) };
+        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (sizes.rows, 1) };
         for first in (0..rows).step_by(chunk) {
             let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(chunk));
             if !columns.is_empty() {
-                deep::copy_rows(columns, x, stride, rows.next_multiple_of(LANES), memory.rows.cast());
+                deep::copy_rows(columns, x, stride, rows.next_multiple_of(deep::LANES), memory.rows.cast());
             }
             for some in all.chunks(together) {
                 for first in (0..rows).step_by(planes::ROWS).filter(|_| some.iter().any(|s| s.programs == 1)) {
@@ -650,7 +618,9 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
                 match some {
                     [s] if s.programs == 0 => walk_all::<N, S>(table, x, stride, rows, out, s.trees()),
                     [s] if s.programs == 2 => {
-                        deep_all::<N, S>(table, s, memory.rows.cast(), columns.len(), stride, rows, out)
+                        let (steps, bits, width) = (section(table, h.deep[0]), h.deep[4] as u32, columns.len());
+                        let walks = deep::Walks { steps, bits, x: memory.rows.cast(), width, rows };
+                        deep_all::<N, S>(table, s, &walks, stride, out)
                     }
                     _ => {}
                 }
@@ -664,26 +634,24 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
 unsafe fn deep_all<N: Node, S: Summed>(
     table: *const u8,
     s: &Stretch,
-    x: *const N::X,
-    width: usize,
+    walks: &deep::Walks<N::X>,
     stride: usize,
-    rows: usize,
     out: *mut S,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         let h = &*table.cast::<Header>();
-        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
-        let (steps, starts) = (section::<deep::Step<N::X>>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
+        let (values, outputs) = (section::<S>(table, h.deep[3]), h.outputs as usize);
         for tree in s.trees() {
             let [_, target] = *section::<Root>(table, h.roots).add(tree);
-            let root = *section::<u32>(table, h.deep[2]).add(tree);
+            let root = *section::<deep::Root>(table, h.deep[1]).add(tree);
+            let values = values.add(root[2] as usize);
             if target > 0 {
                 let out = out.add((target as usize - 1) * stride);
-                deep::walk(steps, starts, root, x, width, rows, |row, at| *out.add(row) += *values.add(at));
+                walks.walk(root, |row, leaf| *out.add(row) += *values.add(leaf));
             } else {
-                deep::walk(steps, starts, root, x, width, rows, |row, at| {
-                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(at + o));
+                walks.walk(root, |row, leaf| {
+                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(leaf * outputs + o));
                 });
             }
         }

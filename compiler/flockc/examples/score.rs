@@ -12,15 +12,11 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
 
-<<<<<<< HEAD
+use arrow::array::{ArrayRef, RecordBatch};
 use clap::ValueEnum;
 use flock::codegen::Codegen;
-use flock_core::{Column, FlockKind, Program, Values};
-=======
-use arrow::array::{ArrayRef, RecordBatch};
 use flock_core::{Column, FlockKind, OutputColumn, Program, Values};
 use flock_engine::{Keep, Source};
->>>>>>> main
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -76,18 +72,8 @@ impl Data {
     }
 }
 
-<<<<<<< HEAD
-fn compiled(model: &Path, codegen: Codegen) -> Result<(Program, f64), Failed> {
-    let pipeline = flock::artefact::load(model, &Default::default()).map_err(|e| format!("{e:?}"))?;
-    let pipeline = flock::optimize::function(&pipeline).map_err(|e| format!("{e:?}"))?.pipeline;
-    let backend = codegen.backend().map_err(|e| e.report(false))?;
-    let start = Instant::now();
-    let program = backend.emit(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
-    Ok((program, start.elapsed().as_secs_f64() * 1e3))
-=======
 fn floats32(x: &[f32]) -> ArrayRef {
     std::sync::Arc::new(arrow::array::Float32Array::from(x.to_vec()))
->>>>>>> main
 }
 
 fn floats64(x: &[f64]) -> ArrayRef {
@@ -104,13 +90,14 @@ fn table(path: &Path, program: &Program) -> Result<Data, Failed> {
     Ok(Data::Table(arrow::compute::concat_batches(&schema, &batches)?))
 }
 
-fn compiled(model: &Path) -> Result<(Program, [f64; 3]), Failed> {
+fn compiled(model: &Path, codegen: Codegen) -> Result<(Program, [f64; 3]), Failed> {
     let begin = cpu();
     let pipeline = flock::artefact::load(model, &Default::default()).map_err(|e| format!("{e:?}"))?;
     let loaded = cpu();
     let pipeline = flock::optimize::function(&pipeline).map_err(|e| format!("{e:?}"))?.pipeline;
+    let backend = codegen.backend().map_err(|e| e.report(false))?;
     let optimised = cpu();
-    let program = flock_cranelift::compile(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
+    let program = backend.emit(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
     Ok((program, [loaded - begin, optimised - loaded, cpu() - optimised].map(|ns| ns / 1e6)))
 }
 
@@ -162,14 +149,9 @@ fn time(
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-<<<<<<< HEAD
     let [model, data, rows, output, rest @ ..] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
     let codegen = rest.first().map_or(Ok(Codegen::default()), |name| Codegen::from_str(name, false))?;
-    let (program, milliseconds) = compiled(Path::new(model), codegen)?;
-=======
-    let [model, data, rows, output] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
-    let (program, [read, optimised, compiled]) = compiled(Path::new(model))?;
->>>>>>> main
+    let (program, [read, optimised, compiled]) = compiled(Path::new(model), codegen)?;
     let all: usize = rows.parse()?;
     let data = Data::read(Path::new(data), &program, all)?;
     let arrays = data.rows(all, 0, all);

@@ -80,7 +80,8 @@ fn ensemble(trees: usize, depth: u32, sum: DType) -> TreeEnsemble {
         }
         for _ in 0..=inner {
             t.leaves.push(t.values.len() as u32);
-            t.values.push(random.unit() - 0.5);
+            // What f32 has too.
+            t.values.push(f64::from((random.unit() - 0.5) as f32));
         }
         t.trees.push(Tree { root: Child::node(first as u32), target: Some(0) });
     }

@@ -6,7 +6,7 @@
 use clap::ValueEnum;
 use flock_api::{Backend, Unsupported};
 use flock_core::Program;
-use flock_ir_spec::Function;
+use flock_ir_spec::{Function, Module, Node, Op};
 use flock_plan::{Cpu, Plan};
 
 use crate::cli::Engine;
@@ -88,12 +88,15 @@ impl Codegen {
         ))
     }
 
-    /// What it takes to make machine code of a function, in nanoseconds.
-    pub fn compile_ns(self, function: &Function) -> f64 {
-        let (once, node) = match self {
-            Codegen::Cranelift => (1.5e6, 4e4),
-            Codegen::Llvm => (1.5e7, 1e6),
+    /// What it takes to make machine code of a function, in nanoseconds: once, for each node, for each test of a tree that
+    /// becomes code.
+    pub fn compile_ns(self, module: &Module, function: &Function) -> f64 {
+        let leaf = |n: &&Node| !matches!(n.op, Op::Input | Op::Const | Op::Null);
+        let nodes = function.graph.nodes();
+        let (once, node, test, nodes) = match self {
+            Codegen::Cranelift => (1.5e6, 4e4, 3e4, nodes.len()),
+            Codegen::Llvm => (1e7, 1e6, 5e5, nodes.iter().filter(leaf).count()),
         };
-        once + node * function.graph.nodes().len() as f64
+        once + node * nodes as f64 + test * flock_plan::code_nodes(module, function) as f64
     }
 }

@@ -245,7 +245,7 @@ pub fn choose(prepared: &Prepared, engine: Engine) -> Result<(Verified, Choice)>
     let rows = prepared.costs.rows.iter().map(|(_, rows)| *rows).max().unwrap_or(0);
     let (mut in_code, mut in_sql) = (0.0, 0.0);
     for f in &outlined.functions {
-        in_code += Codegen::Cranelift.compile_ns(f) + rows as f64 * (CALL_NS + native.cost(&outlined, f));
+        in_code += Codegen::Cranelift.compile_ns(&outlined, f) + rows as f64 * (CALL_NS + native.cost(&outlined, f));
         in_sql += PLAN_NODE_NS * nodes(&outlined, f) as f64 + rows as f64 * sql.cost(&outlined, f);
     }
     let (code, text) = (run::estimate(in_code), run::estimate(in_sql));

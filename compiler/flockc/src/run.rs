@@ -104,7 +104,7 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, codegen: Option<Codegen>, row
     }
     let mut able = Vec::new();
     for c in Codegen::here().filter(|c| codegen.is_none_or(|asked| *c == asked)) {
-        able.push((c, c.backend()?.cost(&optimized.module, f) * rows as f64 + c.compile_ns(f)));
+        able.push((c, c.backend()?.cost(&optimized.module, f) * rows as f64 + c.compile_ns(&optimized.module, f)));
     }
     let reference = REFERENCE_FACTOR * cranelift.cost(&optimized.module, f) * rows as f64;
     let shown: Vec<String> = able.iter().map(|(c, ns)| format!("{} {}, ", c.engine(), estimate(*ns))).collect();

@@ -204,12 +204,10 @@ pub enum FlockStatus {
     Argument = 5,
     /// A buffer is not aligned to its elements.
     Alignment = 6,
-    /// Text is not UTF-8.
-    Text = 7,
     /// The program is of another version of this library, or damaged.
-    Version = 8,
+    Version = 7,
     /// A fault of this library; nothing was written.
-    Internal = 9,
+    Internal = 8,
 }
 
 /// The compiled function.

@@ -78,7 +78,8 @@ impl Databases {
     ) -> Result<Answer, String> {
         let columns: Vec<Value> = table.columns.iter().map(|(n, t)| json!({ "name": n, "type": t.name() })).collect();
         let rows: Vec<Vec<Value>> = table.rows.iter().map(|r| r.iter().map(to_json).collect()).collect();
-        let request = json!({ "engine": engine, "table": name, "columns": columns, "rows": rows, "setup": setup, "sql": sql });
+        let request =
+            json!({ "engine": engine, "table": name, "columns": columns, "rows": rows, "setup": setup, "sql": sql });
         let answer = self.ask(&request)?;
         let columns = answer["columns"].as_array().ok_or("no columns")?;
         let rows = answer["rows"].as_array().ok_or("no rows")?;

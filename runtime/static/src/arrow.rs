@@ -217,17 +217,24 @@ unsafe fn column<'a>(s: &'a ArrowSchema, a: &'a ArrowArray, name: &str, first: u
         if !s.dictionary.is_null() {
             return dictionary(s, a, name, &format, first, n);
         }
+        let buffers = match &*format {
+            "n" => 0,
+            "b" | "c" | "C" | "s" | "S" | "i" | "I" | "l" | "L" | "f" | "g" => 2,
+            "u" | "U" => 3,
+            "vu" => return views(a, name, first, n),
+            other => {
+                let message = format!("its format is `{other}`, expected a number, text or truth values");
+                return fault(FlockStatus::Schema, name, message);
+            }
+        };
+        has_buffers(a, name, buffers)?;
         macro_rules! numbers {
             ($t:ty) => {
-                (Column::numbers(elements::<$t>(a, name, 1, first, n)?), 2)
+                Column::numbers(elements::<$t>(a, name, 1, first, n)?)
             };
         }
-        let (column, buffers) = match &*format {
-            "n" => (Column::null(n), 0),
-            "b" => {
-                let end = (first + n).div_ceil(8);
-                (Column::bits(elements(a, name, 1, 0, end)?, first, n)?, 2)
-            }
+        let column = match &*format {
+            "b" => Column::bits(elements(a, name, 1, 0, (first + n).div_ceil(8))?, first, n)?,
             "c" => numbers!(i8),
             "C" => numbers!(u8),
             "s" => numbers!(i16),
@@ -241,18 +248,14 @@ unsafe fn column<'a>(s: &'a ArrowSchema, a: &'a ArrowArray, name: &str, first: u
             "u" => {
                 let offsets = offsets(a, name, first, n, &[0i32])?;
                 let bytes = elements(a, name, 2, 0, (*offsets.last().unwrap_or(&0)).max(0) as usize)?;
-                (at(name, Column::str32(offsets, bytes))?, 3)
+                at(name, Column::str32(offsets, bytes))?
             }
             "U" => {
                 let offsets = offsets(a, name, first, n, &[0i64])?;
                 let bytes = elements(a, name, 2, 0, (*offsets.last().unwrap_or(&0)).max(0) as usize)?;
-                (at(name, Column::str64(offsets, bytes))?, 3)
+                at(name, Column::str64(offsets, bytes))?
             }
-            "vu" => return views(a, name, first, n),
-            other => {
-                let help = "a number, text or truth values";
-                return fault(FlockStatus::Schema, name, format!("its format is `{other}`, expected {help}"));
-            }
+            _ => Column::null(n),
         };
         with_validity(column, a, name, first, n, buffers)
     }
@@ -278,6 +281,13 @@ unsafe fn with_validity<'a>(
     }
 }
 
+fn has_buffers(a: &ArrowArray, name: &str, expected: i64) -> Result<()> {
+    match a.n_buffers {
+        n if n == expected => Ok(()),
+        n => fault(FlockStatus::Length, name, format!("{n} buffers, expected {expected}")),
+    }
+}
+
 /// The bitmap of what is there, if there is one and it says something; `buffers` is how many there must be.
 unsafe fn validity<'a>(
     a: &'a ArrowArray,
@@ -286,10 +296,7 @@ unsafe fn validity<'a>(
     n: usize,
     buffers: i64,
 ) -> Result<Option<(&'a [u8], usize)>> {
-    if a.n_buffers != buffers {
-        let message = format!("{} buffers, expected {buffers}", a.n_buffers);
-        return fault(FlockStatus::Length, name, message);
-    }
+    has_buffers(a, name, buffers)?;
     if a.null_count < -1 || a.null_count > a.length {
         let message = format!("{} nulls in {} elements", a.null_count, a.length);
         return fault(FlockStatus::Length, name, message);
@@ -388,6 +395,7 @@ unsafe fn dictionary<'a>(
         if !offset.checked_add(length).is_some_and(fits) {
             return fault(FlockStatus::Length, name, "its dictionary's offset overflows");
         }
+        has_buffers(a, name, 2)?;
         // Of nulls alone there is nothing to look up, however many they say they are.
         let length = if kind == "n" { 0 } else { length };
         let entries = column(values, entries, name, offset, length)?;

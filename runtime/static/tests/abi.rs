@@ -7,7 +7,9 @@ use std::ptr::{null, null_mut};
 
 use flock_core::kernels::category::flock_index_column;
 use flock_core::kernels::columns::{flock_load_f64, flock_load_str, flock_store_f64, flock_store_str};
-use flock_core::{FLOCK_ABI, FlockCall, FlockField, FlockKind, FlockProgram, FlockStatus, FlockStr, Memo, pack_index_str};
+use flock_core::{
+    FLOCK_ABI, FlockCall, FlockField, FlockKind, FlockProgram, FlockStatus, FlockStr, Memo, pack_index_str,
+};
 use flock_runtime::arrow::{ArrowArray, ArrowSchema};
 use flock_runtime::{flock_batch, flock_message, flock_row, flock_row_free, flock_row_new};
 
@@ -129,7 +131,8 @@ fn check(program: &FlockProgram, rows: usize, threads: u32) {
     let (mut xs, mut cs) = (schema(c"x", c"g", &mut []), schema(c"carrier", c"u", &mut []));
     // In another order than the inputs.
     let (mut arrays, mut schemas) = ([&raw mut ca, &raw mut xa], [&raw mut cs, &raw mut xs]);
-    let batch = array(rows, &mut [null()], &mut arrays);
+    let mut none = [null()];
+    let batch = array(rows, &mut none, &mut arrays);
     let fields = schema(c"", c"+s", &mut schemas);
     let (mut out, mut out_fields) = (MaybeUninit::<ArrowArray>::uninit(), MaybeUninit::<ArrowSchema>::uninit());
     unsafe {

@@ -17,7 +17,7 @@ def query(connection, sql: str) -> Result:
     """Scores the only table of the database, and runs the statement."""
     first, statement = sql.split("\n", 1)
     _, path, name = first.split(" ")
-    table = connection.execute("SELECT table_name FROM duckdb_tables()").fetchone()[0]
+    [(table,)] = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     data = connection.table(table).to_arrow_table().combine_chunks()
     outputs = score(path, name, data)
     columns = [*data.columns, *outputs.columns]

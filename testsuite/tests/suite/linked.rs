@@ -84,7 +84,9 @@ pub fn checked(program: &Path) -> Command {
     }
     let mut command = Command::new("valgrind");
     // What stays for the life of the process is reachable, which is no leak.
-    command.args(["-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect"]).arg(program);
+    command
+        .args(["-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect"])
+        .arg(program);
     command
 }
 
@@ -145,7 +147,8 @@ fn bytes(text: &str) -> String {
 fn column(code: &mut String, data: &Table, j: usize) -> String {
     let n = data.rows.len() * TIMES;
     let cell = |i: usize| &data.rows[i % data.rows.len()][j];
-    let _ = writeln!(code, "static const uint8_t v{j}[] = {};", bitmap((0..n).map(|i| !matches!(cell(i), Scalar::Null))));
+    let _ =
+        writeln!(code, "static const uint8_t v{j}[] = {};", bitmap((0..n).map(|i| !matches!(cell(i), Scalar::Null))));
     let (name, dtype) = &data.columns[j];
     let _ = writeln!(code, "static const char n{j}[] = {};", bytes(name));
     let texts = || (0..n).map(|i| if let Scalar::Str(s) = cell(i) { s.to_string() } else { String::new() });
@@ -160,9 +163,7 @@ fn column(code: &mut String, data: &Table, j: usize) -> String {
             let value = |i| if let Scalar::I64(x) = cell(i) { format!("(int64_t){}u", *x as u64) } else { "0".into() };
             plain("int64_t", list((0..n).map(value)), "l")
         }
-        DType::F64 | DType::F32 => {
-            plain("uint64_t", list((0..n).map(|i| format!("{:#x}", bits(cell(i))))), "g")
-        }
+        DType::F64 | DType::F32 => plain("uint64_t", list((0..n).map(|i| format!("{:#x}", bits(cell(i))))), "g"),
         DType::Str if j % 3 == 2 => {
             let mut distinct: Vec<String> = texts().collect();
             distinct.sort();

@@ -23,7 +23,12 @@ fn quoted(name: &str) -> String {
 
 /// The calls of a subject's functions with its columns, under the names of the outputs. `cast` says how a column of a type
 /// becomes an argument of another.
-fn calls(s: &Subject, folder: &Path, name: &str, cast: impl Fn(&str, DType, DType) -> String) -> Vec<(String, DType, String)> {
+fn calls(
+    s: &Subject,
+    folder: &Path,
+    name: &str,
+    cast: impl Fn(&str, DType, DType) -> String,
+) -> Vec<(String, DType, String)> {
     let header = std::fs::read_to_string(folder.join(format!("{name}.h"))).unwrap();
     let functions = members(&header, &format!("{name}_output"));
     let pipeline = s.load().unwrap();

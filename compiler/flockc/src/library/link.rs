@@ -7,6 +7,7 @@ use std::process::Command;
 use flock_ir_spec::Diagnostic;
 
 use super::Library;
+use super::archive::{self, Member};
 use super::glue::Glue;
 use crate::error::{Error, Result};
 
@@ -90,11 +91,13 @@ fn runtime_object(folder: &Path) -> Result<PathBuf> {
 /// `libNAME.a`: the pipeline's object and the runtime's.
 pub(super) fn archive(name: &str, object: &[u8]) -> Result<Vec<u8>> {
     let folder = workshop()?;
-    let (model, out) = (folder.path().join(format!("{name}.o")), folder.path().join("out.a"));
-    write(&model, object)?;
-    let runtime = runtime_object(folder.path())?;
-    tool("ar", BINUTILS, [OsStr::new("rcsD"), out.as_os_str(), model.as_os_str(), runtime.as_os_str()])?;
-    read(&out)
+    let runtime = read(&runtime_object(folder.path())?)?;
+    let (file, program) = (format!("{name}.o"), flock_plan::program_symbol(name));
+    let model = Member { name: &file, bytes: object, symbols: &[&program] };
+    let runtime = Member { name: "flock_runtime.o", bytes: &runtime, symbols: &symbols() };
+    archive::archive(&[model, runtime]).ok_or_else(|| {
+        Error::one(Diagnostic::new("flock::library::size", file.clone(), "a static library has at most 4 GiB"))
+    })
 }
 
 /// `NAME.so`: these and the glue, exporting what the glue defines and the functions of `flock.h`.

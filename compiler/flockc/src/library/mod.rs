@@ -7,6 +7,7 @@
 //!                ─► NAME.h, NAME.md   the structures of a row, the functions, an example
 //! ```
 
+mod archive;
 mod glue;
 mod header;
 mod link;

@@ -74,7 +74,7 @@ pub struct FlockColumn {
 }
 
 /// A text element within a block: `len` bytes of UTF-8 at `ptr`, borrowed from an input, a constant or the arena.
-/// 16 bytes; `ptr` is never null, also where `len` is 0.
+/// 16 bytes; `ptr` is never null within a block, also where `len` is 0. In a row of the C ABI a null `ptr` is a missing text.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FlockStr {

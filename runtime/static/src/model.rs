@@ -1,7 +1,6 @@
 //! Programs that were called before: each is checked once, and its memory used again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use flock_core::{Column, CoreError, FlockProgram, OutputColumn, Part, Program, Scratch};
 
@@ -18,19 +17,24 @@ pub(crate) struct Model {
 /// # Safety
 /// As for [`crate::flock_batch`].
 pub(crate) unsafe fn get(program: *const FlockProgram) -> Result<&'static Model, Faults> {
-    static KNOWN: OnceLock<RwLock<HashMap<usize, &'static Model>>> = OnceLock::new();
-    let known = KNOWN.get_or_init(RwLock::default);
+    // A list: a process has few.
+    static KNOWN: RwLock<Vec<(usize, &'static Model)>> = RwLock::new(Vec::new());
     if program.is_null() {
         return Err(missing("program"));
     }
-    if let Some(model) = known.read().unwrap_or_else(PoisonError::into_inner).get(&program.addr()) {
+    let find = |known: &[(usize, &'static Model)]| known.iter().find(|k| k.0 == program.addr()).map(|k| k.1);
+    if let Some(model) = find(&KNOWN.read().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(model);
     }
     // SAFETY: the caller's promise.
     let made = unsafe { Program::from_static(&*program) }.map_err(|e| vec![e])?;
-    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
-    let leak = || -> &'static Model { Box::leak(Box::new(Model { program: Arc::new(made), idle: Mutex::default() })) };
-    Ok(known.entry(program.addr()).or_insert_with(leak))
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(model) = find(&known) {
+        return Ok(model);
+    }
+    let model: &'static Model = Box::leak(Box::new(Model { program: Arc::new(made), idle: Mutex::default() }));
+    known.push((program.addr(), model));
+    Ok(model)
 }
 
 /// Pieces of a batch per thread: some threads are slower than others.

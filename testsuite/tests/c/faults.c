@@ -65,68 +65,68 @@ static void views(Batch *b) {
 
 /* Status, words of the message, and what makes the good batch that. */
 #define CASES(X)                                                                                        \
-  X(FLOCK_OK, "", (void)b)                                                                              \
-  X(FLOCK_OK, "", { dictionary(b); })                                                                   \
-  X(FLOCK_OK, "", { dictionary(b); b->codes[0] = -1; b->codes[1] = 100; })                              \
-  X(FLOCK_OK, "", { views(b); })                                                                        \
-  X(FLOCK_OK, "", { views(b); b->views[0] = 20; })                                                      \
-  X(FLOCK_OK, "", { BATCH.length = 0; for (int c = 0; c < COLUMNS; c++) { b->columns[c].length = 0; b->buffers[c][1] = b->buffers[c][2] = NULL; } }) \
-  X(FLOCK_OK, "", { BATCH.length = 2; BATCH.offset = 1; })                                              \
-  X(FLOCK_OK, "", { FIRST.length = 2; FIRST.offset = 1; BATCH.length = 2; })                            \
-  X(FLOCK_OK, "", { b->fields[0].format = "n"; FIRST.n_buffers = 0; FIRST.null_count = ROWS; })         \
-  X(FLOCK_SCHEMA, "select: no column of that name", b->fields[0].name = "Select")                       \
-  X(FLOCK_SCHEMA, "select: no column of that name", b->fields[0].name = NULL)                           \
-  X(FLOCK_SCHEMA, "order by: 2 columns of that name", { b->fields[0].name = NULL; b->fields[2].name = "order by"; }) \
-  X(FLOCK_SCHEMA, "a \"b\": no column", { b->fields[0].name = NULL; b->fields[2].name = NULL; })        \
-  X(FLOCK_SCHEMA, "select: its format is `tdD`", b->fields[0].format = "tdD")                           \
-  X(FLOCK_SCHEMA, "select: its format is ``", b->fields[0].format = NULL)                               \
-  X(FLOCK_SCHEMA, "select: its format is `+s`", b->fields[0].format = "+s")                             \
-  X(FLOCK_SCHEMA, "text cannot become f64", { b->fields[0].format = "u"; FIRST.n_buffers = 3; b->buffers[0][1] = b->ends; b->buffers[0][2] = "ab"; }) \
-  X(FLOCK_SCHEMA, "it's: f64 cannot become str", { b->fields[TEXT].format = "g"; b->columns[TEXT].n_buffers = 2; b->buffers[TEXT][1] = b->numbers[0]; }) \
-  X(FLOCK_SCHEMA, "batch: its format is `g`", b->schema.format = "g")                                   \
-  X(FLOCK_SCHEMA, "a dictionary of `l`", { dictionary(b); b->value_type.format = "l"; })                \
-  X(FLOCK_SCHEMA, "codes of format `g`", { dictionary(b); b->fields[TEXT].format = "g"; b->buffers[TEXT][1] = b->numbers[0]; }) \
-  X(FLOCK_LENGTH, "select: its length is -3", FIRST.length = -3)                                        \
-  X(FLOCK_LENGTH, "select: its offset is -1", FIRST.offset = -1)                                        \
-  X(FLOCK_LENGTH, "batch: its length is -1", BATCH.length = -1)                                         \
-  X(FLOCK_LENGTH, "batch: its offset is -9", BATCH.offset = -9)                                         \
-  X(FLOCK_LENGTH, "batch: its length and offset overflow", { BATCH.length = INT64_MAX; BATCH.offset = INT64_MAX; }) \
-  X(FLOCK_LENGTH, "select: its offset overflows", { FIRST.offset = INT64_MAX; BATCH.offset = 1; BATCH.length = 1; FIRST.length = INT64_MAX; }) \
-  X(FLOCK_LENGTH, "select: its length overflows", { BATCH.length = INT64_MAX / 4; for (int c = 0; c < COLUMNS; c++) b->columns[c].length = INT64_MAX / 4; }) \
-  X(FLOCK_LENGTH, "select: 2 elements, expected 3", FIRST.length = 2)                                   \
-  X(FLOCK_LENGTH, "select: 1 buffers, expected 2", FIRST.n_buffers = 1)                                 \
-  X(FLOCK_LENGTH, "select: -4 buffers, expected 2", FIRST.n_buffers = -4)                               \
-  X(FLOCK_LENGTH, "it's: 2 buffers, expected 3", b->columns[TEXT].n_buffers = 2)                        \
-  X(FLOCK_LENGTH, "select: -2 nulls", FIRST.null_count = -2)                                            \
-  X(FLOCK_LENGTH, "select: 4 nulls in 3 elements", FIRST.null_count = 4)                                \
-  X(FLOCK_LENGTH, "batch: its number of children is -1", BATCH.n_children = b->schema.n_children = -1)  \
-  X(FLOCK_LENGTH, "4 columns, and 5 in its schema", BATCH.n_children = 4)                               \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", b->ends[1] = 3)                             \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", b->ends[0] = -1)                            \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", b->ends[3] = -5)                            \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 21; })            \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 20; b->views[1] = 1; }) \
-  X(FLOCK_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 20; b->views[1] = (uint64_t)1 << 32; }) \
-  X(FLOCK_LENGTH, "it's: the length of a buffer is -1", { views(b); b->lengths[0] = -1; })              \
-  X(FLOCK_LENGTH, "it's: 2 buffers, expected 3 or more", { views(b); b->columns[TEXT].n_buffers = 2; }) \
-  X(FLOCK_LENGTH, "it's: its length is -1", { dictionary(b); b->values.length = -1; })                  \
-  X(FLOCK_NULL, "batch: row 1 is null as a whole", { b->valid[0] = 5; b->batch.null_count = -1; static const void *bits[3]; bits[0] = b->valid; b->batch.buffers = bits; }) \
-  X(FLOCK_ARGUMENT, "batch: it was released", BATCH.release = NULL)                                     \
-  X(FLOCK_ARGUMENT, "batch: it was released", b->schema.release = NULL)                                 \
-  X(FLOCK_ARGUMENT, "select: it was released", FIRST.release = NULL)                                    \
-  X(FLOCK_ARGUMENT, "select: it was released", b->fields[0].release = NULL)                             \
-  X(FLOCK_ARGUMENT, "batch: its children are a null pointer", BATCH.children = NULL)                    \
-  X(FLOCK_ARGUMENT, "batch: its children are a null pointer", b->schema.children = NULL)                \
-  X(FLOCK_ARGUMENT, "batch: child 2 is a null pointer", b->children[2] = NULL)                          \
-  X(FLOCK_ARGUMENT, "batch: child 3 is a null pointer", b->types[3] = NULL)                             \
-  X(FLOCK_ARGUMENT, "select: buffer 1 is a null pointer", b->buffers[0][1] = NULL)                      \
-  X(FLOCK_ARGUMENT, "it's: buffer 2 is a null pointer", b->buffers[TEXT][2] = NULL)                     \
-  X(FLOCK_ARGUMENT, "select: buffer 1 is not there", FIRST.buffers = NULL)                              \
-  X(FLOCK_ARGUMENT, "select: 1 nulls, and no bitmap", FIRST.null_count = 1)                             \
-  X(FLOCK_ARGUMENT, "it's: its dictionary is a null pointer", { dictionary(b); b->columns[TEXT].dictionary = NULL; }) \
-  X(FLOCK_ARGUMENT, "it's: it was released", { dictionary(b); b->values.release = NULL; })              \
-  X(FLOCK_ALIGNMENT, "select: buffer 1 is not aligned to 8", b->buffers[0][1] = (char *)b->numbers[0] + 4) \
-  X(FLOCK_ALIGNMENT, "it's: buffer 1 is not aligned to 4", b->buffers[TEXT][1] = (char *)b->ends + 2)
+  X(FLOCK_STATUS_OK, "", (void)b)                                                                              \
+  X(FLOCK_STATUS_OK, "", { dictionary(b); })                                                                   \
+  X(FLOCK_STATUS_OK, "", { dictionary(b); b->codes[0] = -1; b->codes[1] = 100; })                              \
+  X(FLOCK_STATUS_OK, "", { views(b); })                                                                        \
+  X(FLOCK_STATUS_OK, "", { views(b); b->views[0] = 20; })                                                      \
+  X(FLOCK_STATUS_OK, "", { BATCH.length = 0; for (int c = 0; c < COLUMNS; c++) { b->columns[c].length = 0; b->buffers[c][1] = b->buffers[c][2] = NULL; } }) \
+  X(FLOCK_STATUS_OK, "", { BATCH.length = 2; BATCH.offset = 1; })                                              \
+  X(FLOCK_STATUS_OK, "", { FIRST.length = 2; FIRST.offset = 1; BATCH.length = 2; })                            \
+  X(FLOCK_STATUS_OK, "", { b->fields[0].format = "n"; FIRST.n_buffers = 0; FIRST.null_count = ROWS; })         \
+  X(FLOCK_STATUS_SCHEMA, "select: no column of that name", b->fields[0].name = "Select")                       \
+  X(FLOCK_STATUS_SCHEMA, "select: no column of that name", b->fields[0].name = NULL)                           \
+  X(FLOCK_STATUS_SCHEMA, "order by: 2 columns of that name", { b->fields[0].name = NULL; b->fields[2].name = "order by"; }) \
+  X(FLOCK_STATUS_SCHEMA, "a \"b\": no column", { b->fields[0].name = NULL; b->fields[2].name = NULL; })        \
+  X(FLOCK_STATUS_SCHEMA, "select: its format is `tdD`", b->fields[0].format = "tdD")                           \
+  X(FLOCK_STATUS_SCHEMA, "select: its format is ``", b->fields[0].format = NULL)                               \
+  X(FLOCK_STATUS_SCHEMA, "select: its format is `+s`", b->fields[0].format = "+s")                             \
+  X(FLOCK_STATUS_SCHEMA, "text cannot become f64", { b->fields[0].format = "u"; FIRST.n_buffers = 3; b->buffers[0][1] = b->ends; b->buffers[0][2] = "ab"; }) \
+  X(FLOCK_STATUS_SCHEMA, "it's: f64 cannot become str", { b->fields[TEXT].format = "g"; b->columns[TEXT].n_buffers = 2; b->buffers[TEXT][1] = b->numbers[0]; }) \
+  X(FLOCK_STATUS_SCHEMA, "batch: its format is `g`", b->schema.format = "g")                                   \
+  X(FLOCK_STATUS_SCHEMA, "a dictionary of `l`", { dictionary(b); b->value_type.format = "l"; })                \
+  X(FLOCK_STATUS_SCHEMA, "codes of format `g`", { dictionary(b); b->fields[TEXT].format = "g"; b->buffers[TEXT][1] = b->numbers[0]; }) \
+  X(FLOCK_STATUS_LENGTH, "select: its length is -3", FIRST.length = -3)                                        \
+  X(FLOCK_STATUS_LENGTH, "select: its offset is -1", FIRST.offset = -1)                                        \
+  X(FLOCK_STATUS_LENGTH, "batch: its length is -1", BATCH.length = -1)                                         \
+  X(FLOCK_STATUS_LENGTH, "batch: its offset is -9", BATCH.offset = -9)                                         \
+  X(FLOCK_STATUS_LENGTH, "batch: its length and offset overflow", { BATCH.length = INT64_MAX; BATCH.offset = INT64_MAX; }) \
+  X(FLOCK_STATUS_LENGTH, "select: its offset overflows", { FIRST.offset = INT64_MAX; BATCH.offset = 1; BATCH.length = 1; FIRST.length = INT64_MAX; }) \
+  X(FLOCK_STATUS_LENGTH, "select: its length overflows", { BATCH.length = INT64_MAX / 4; for (int c = 0; c < COLUMNS; c++) b->columns[c].length = INT64_MAX / 4; }) \
+  X(FLOCK_STATUS_LENGTH, "select: 2 elements, expected 3", FIRST.length = 2)                                   \
+  X(FLOCK_STATUS_LENGTH, "select: 1 buffers, expected 2", FIRST.n_buffers = 1)                                 \
+  X(FLOCK_STATUS_LENGTH, "select: -4 buffers, expected 2", FIRST.n_buffers = -4)                               \
+  X(FLOCK_STATUS_LENGTH, "it's: 2 buffers, expected 3", b->columns[TEXT].n_buffers = 2)                        \
+  X(FLOCK_STATUS_LENGTH, "select: -2 nulls", FIRST.null_count = -2)                                            \
+  X(FLOCK_STATUS_LENGTH, "select: 4 nulls in 3 elements", FIRST.null_count = 4)                                \
+  X(FLOCK_STATUS_LENGTH, "batch: its number of children is -1", BATCH.n_children = b->schema.n_children = -1)  \
+  X(FLOCK_STATUS_LENGTH, "4 columns, and 5 in its schema", BATCH.n_children = 4)                               \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", b->ends[1] = 3)                             \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", b->ends[0] = -1)                            \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", b->ends[3] = -5)                            \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 21; })            \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 20; b->views[1] = 1; }) \
+  X(FLOCK_STATUS_LENGTH, "it's: a text reaches beyond its buffer", { views(b); b->views[0] = 20; b->views[1] = (uint64_t)1 << 32; }) \
+  X(FLOCK_STATUS_LENGTH, "it's: the length of a buffer is -1", { views(b); b->lengths[0] = -1; })              \
+  X(FLOCK_STATUS_LENGTH, "it's: 2 buffers, expected 3 or more", { views(b); b->columns[TEXT].n_buffers = 2; }) \
+  X(FLOCK_STATUS_LENGTH, "it's: its length is -1", { dictionary(b); b->values.length = -1; })                  \
+  X(FLOCK_STATUS_NULL, "batch: row 1 is null as a whole", { b->valid[0] = 5; b->batch.null_count = -1; static const void *bits[3]; bits[0] = b->valid; b->batch.buffers = bits; }) \
+  X(FLOCK_STATUS_ARGUMENT, "batch: it was released", BATCH.release = NULL)                                     \
+  X(FLOCK_STATUS_ARGUMENT, "batch: it was released", b->schema.release = NULL)                                 \
+  X(FLOCK_STATUS_ARGUMENT, "select: it was released", FIRST.release = NULL)                                    \
+  X(FLOCK_STATUS_ARGUMENT, "select: it was released", b->fields[0].release = NULL)                             \
+  X(FLOCK_STATUS_ARGUMENT, "batch: its children are a null pointer", BATCH.children = NULL)                    \
+  X(FLOCK_STATUS_ARGUMENT, "batch: its children are a null pointer", b->schema.children = NULL)                \
+  X(FLOCK_STATUS_ARGUMENT, "batch: child 2 is a null pointer", b->children[2] = NULL)                          \
+  X(FLOCK_STATUS_ARGUMENT, "batch: child 3 is a null pointer", b->types[3] = NULL)                             \
+  X(FLOCK_STATUS_ARGUMENT, "select: buffer 1 is a null pointer", b->buffers[0][1] = NULL)                      \
+  X(FLOCK_STATUS_ARGUMENT, "it's: buffer 2 is a null pointer", b->buffers[TEXT][2] = NULL)                     \
+  X(FLOCK_STATUS_ARGUMENT, "select: buffer 1 is not there", FIRST.buffers = NULL)                              \
+  X(FLOCK_STATUS_ARGUMENT, "select: 1 nulls, and no bitmap", FIRST.null_count = 1)                             \
+  X(FLOCK_STATUS_ARGUMENT, "it's: its dictionary is a null pointer", { dictionary(b); b->columns[TEXT].dictionary = NULL; }) \
+  X(FLOCK_STATUS_ARGUMENT, "it's: it was released", { dictionary(b); b->values.release = NULL; })              \
+  X(FLOCK_STATUS_ALIGNMENT, "select: buffer 1 is not aligned to 8", b->buffers[0][1] = (char *)b->numbers[0] + 4) \
+  X(FLOCK_STATUS_ALIGNMENT, "it's: buffer 1 is not aligned to 4", b->buffers[TEXT][1] = (char *)b->ends + 2)
 
 typedef struct {
   int status;
@@ -191,26 +191,26 @@ static int calls(void) {
   FlockRow *row = NULL;
   _Alignas(8) char memory[sizeof(struct score_input) + sizeof(struct score_output) + 16] = {0};
   good(&b);
-  failures += expect("no program", flock_batch(NULL, &b.batch, &b.schema, 1, &out, &fields), FLOCK_ARGUMENT, "program: a null pointer");
-  failures += expect("no batch", score_batch(NULL, &b.schema, 1, &out, &fields), FLOCK_ARGUMENT, "batch, schema");
-  failures += expect("no schema", score_batch(&b.batch, NULL, 1, &out, &fields), FLOCK_ARGUMENT, "batch, schema");
-  failures += expect("no result", score_batch(&b.batch, &b.schema, 1, NULL, &fields), FLOCK_ARGUMENT, "out, out_schema");
-  failures += expect("no row", score_row_new(NULL), FLOCK_ARGUMENT, "row");
+  failures += expect("no program", flock_batch(NULL, &b.batch, &b.schema, 1, &out, &fields), FLOCK_STATUS_ARGUMENT, "program: a null pointer");
+  failures += expect("no batch", score_batch(NULL, &b.schema, 1, &out, &fields), FLOCK_STATUS_ARGUMENT, "batch, schema");
+  failures += expect("no schema", score_batch(&b.batch, NULL, 1, &out, &fields), FLOCK_STATUS_ARGUMENT, "batch, schema");
+  failures += expect("no result", score_batch(&b.batch, &b.schema, 1, NULL, &fields), FLOCK_STATUS_ARGUMENT, "out, out_schema");
+  failures += expect("no row", score_row_new(NULL), FLOCK_STATUS_ARGUMENT, "row");
   /* A program of another version. */
   static _Alignas(8) uint32_t strange[64] = {99};
-  failures += expect("version", flock_row_new((const FlockProgram *)strange, &row), FLOCK_VERSION, "it has version 99");
+  failures += expect("version", flock_row_new((const FlockProgram *)strange, &row), FLOCK_STATUS_VERSION, "it has version 99");
   static _Alignas(8) uint32_t empty[64] = {1};
-  failures += expect("damaged", flock_row_new((const FlockProgram *)empty, &row), FLOCK_VERSION, "it is damaged");
+  failures += expect("damaged", flock_row_new((const FlockProgram *)empty, &row), FLOCK_STATUS_VERSION, "it is damaged");
   if (row || score_row_new(&row)) return failures + wrong("row", 1, 0, "");
   struct score_input *in = (struct score_input *)memory;
   struct score_output *result = (struct score_output *)(memory + sizeof *in);
-  failures += expect("no input", score_row(row, NULL, result), FLOCK_ARGUMENT, "input");
-  failures += expect("no output", score_row(row, in, NULL), FLOCK_ARGUMENT, "output");
-  failures += expect("unaligned", flock_row(row, memory + 1, result), FLOCK_ALIGNMENT, "not aligned");
+  failures += expect("no input", score_row(row, NULL, result), FLOCK_STATUS_ARGUMENT, "input");
+  failures += expect("no output", score_row(row, in, NULL), FLOCK_STATUS_ARGUMENT, "output");
+  failures += expect("unaligned", flock_row(row, memory + 1, result), FLOCK_STATUS_ALIGNMENT, "not aligned");
   static const uint8_t text[] = "x";
   in->it_s.ptr = text;
   in->it_s.len = SIZE_MAX;
-  failures += expect("length", score_row(row, in, result), FLOCK_LENGTH, "it's");
+  failures += expect("length", score_row(row, in, result), FLOCK_STATUS_LENGTH, "it's");
   in->it_s.len = 1;
   if (score_row(row, in, result)) failures += wrong("row", 1, 0, "");
   flock_row_free(row);

@@ -83,7 +83,7 @@ pub fn checked(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("valgrind");
-    // What stays for the life of the process is reachable, which is no leak.
+    // What stays for the life of the process is reachable, which is no leak; the threads that stay are "possibly" one.
     command
         .args(["-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect"])
         .arg(program);

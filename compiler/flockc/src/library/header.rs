@@ -319,14 +319,14 @@ Functions give 0, or a status, and `flock_message()` says what was wrong, one fa
 
 | status | |
 |---|---|
-| `FLOCK_SCHEMA` | a column is absent, there twice, or of a type that the input cannot be made of |
-| `FLOCK_LENGTH` | a length, an offset or a count is negative, overflows, or does not fit the others |
-| `FLOCK_NULL` | a null where none is allowed |
-| `FLOCK_MEMORY` | memory cannot be had, or text outgrows 2 GiB in one batch |
-| `FLOCK_ARGUMENT` | a null pointer where there must be a structure or a buffer, or a structure that was released |
-| `FLOCK_ALIGNMENT` | a buffer or a structure is not aligned to its elements |
-| `FLOCK_VERSION` | the object is of another version of the runtime, or damaged |
-| `FLOCK_INTERNAL` | a fault of the library |
+| `FLOCK_STATUS_SCHEMA` | a column is absent, there twice, or of a type that the input cannot be made of |
+| `FLOCK_STATUS_LENGTH` | a length, an offset or a count is negative, overflows, or does not fit the others |
+| `FLOCK_STATUS_NULL` | a null where none is allowed |
+| `FLOCK_STATUS_MEMORY` | memory cannot be had, or text outgrows 2 GiB in one batch |
+| `FLOCK_STATUS_ARGUMENT` | a null pointer where there must be a structure or a buffer, or a structure that was released |
+| `FLOCK_STATUS_ALIGNMENT` | a buffer or a structure is not aligned to its elements |
+| `FLOCK_STATUS_VERSION` | the object is of another version of the runtime, or damaged |
+| `FLOCK_STATUS_INTERNAL` | a fault of the library |
 {databases}",
         file = l.file,
         source = one_line(&l.source),

@@ -84,7 +84,9 @@ fn runtime_object(folder: &Path) -> Result<PathBuf> {
     let list = folder.join("symbols");
     write(&list, symbols().join("\n").as_bytes())?;
     let keep = format!("--keep-global-symbols={}", list.display());
-    tool("objcopy", BINUTILS, [OsStr::new("--strip-debug"), keep.as_ref(), whole.as_os_str()])?;
+    // Bitcode is for compilers: most of the library's bytes, and nothing that a linker needs.
+    let bare = ["--strip-unneeded", "--remove-section=.llvmbc", "--remove-section=.llvmcmd", &keep];
+    tool("objcopy", BINUTILS, bare.map(OsStr::new).into_iter().chain([whole.as_os_str()]))?;
     Ok(whole)
 }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod explain;
 pub mod frames;
 pub mod inspect;
+pub mod library;
 pub mod optimize;
 pub mod outline;
 mod output;

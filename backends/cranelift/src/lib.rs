@@ -17,6 +17,7 @@ mod object;
 use flock_api::{Backend, Support, Unsupported};
 use flock_core::Program;
 use flock_ir_spec::{Function, Module, Op, Verified};
+use flock_plan::Plan;
 
 pub use flock_plan::{Cpu, Options, Trees};
 
@@ -37,20 +38,13 @@ pub fn compile_with(module: &Verified, function: &str, options: &Options) -> Res
     jit::program(plan).map_err(|e| vec![e])
 }
 
-/// Compiles a function of the module to an object file for that processor. It needs the runtime library, and has one
-/// symbol for others, [`flock_plan::program_symbol`]: a [`flock_core::FlockProgram`]. `name` is a C identifier.
+/// A plan as an object file for that processor. It needs the runtime library, and has one symbol for others,
+/// [`flock_plan::program_symbol`]: a [`flock_core::FlockProgram`]. `name`, which all symbols begin with, is a C identifier.
 ///
 /// # Errors
-/// As for [`compile`].
-pub fn object(
-    module: &Verified,
-    function: &str,
-    name: &str,
-    cpu: Cpu,
-    options: &Options,
-) -> Result<Vec<u8>, Vec<Unsupported>> {
-    let plan = flock_plan::plan(module, function, options)?;
-    object::write(&plan, name, cpu).map_err(|e| vec![e])
+/// Where Cranelift has no code for the processor, or takes no function as long as one of the plan.
+pub fn object(plan: &Plan, name: &str, cpu: Cpu) -> Result<Vec<u8>, Unsupported> {
+    object::write(plan, name, cpu)
 }
 
 /// The backend.
@@ -69,7 +63,7 @@ impl Backend for Cranelift {
     }
 
     fn cost(&self, module: &Module, function: &Function) -> f64 {
-        flock_plan::nanoseconds(module, function)
+        flock_plan::nanoseconds(module, function, &flock_plan::Rates::NARROW)
     }
 
     fn emit(&self, module: &Verified, function: &str) -> Result<Program, Vec<Unsupported>> {

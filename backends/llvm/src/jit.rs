@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::mem::forget;
 use std::ptr::null_mut;
 
-use flock_core::{FlockEntry, kernels::kernels};
+use flock_core::kernels::kernels;
 use inkwell::llvm_sys::error::{LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
 use inkwell::llvm_sys::orc2::lljit::{
     LLVMOrcCreateLLJIT, LLVMOrcDisposeLLJIT, LLVMOrcLLJITAddObjectFile, LLVMOrcLLJITGetGlobalPrefix,
@@ -46,11 +46,11 @@ fn told(error: LLVMErrorRef) -> Result<(), String> {
     }
 }
 
-/// Links an object that was compiled for this machine, and gives the entry of that name with what keeps it alive.
+/// Links an object that was compiled for this machine, and gives the address of that symbol with what keeps it alive.
 ///
 /// # Errors
 /// What LLVM says.
-pub(crate) fn load(object: &[u8], entry: &str) -> Result<(FlockEntry, Code), String> {
+pub(crate) fn load(object: &[u8], symbol: &str) -> Result<(*const u8, Code), String> {
     let mut jit = null_mut();
     // SAFETY: without a builder LLVM takes its own choices for this machine, which `Cpu::object` has made known.
     told(unsafe { LLVMOrcCreateLLJIT(&raw mut jit, null_mut()) })?;
@@ -62,14 +62,12 @@ pub(crate) fn load(object: &[u8], entry: &str) -> Result<(FlockEntry, Code), Str
     let added = unsafe { LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), buffer.as_mut_ptr()) };
     forget(buffer);
     told(added)?;
-    let name = CString::new(entry).map_err(|e| e.to_string())?;
+    let name = CString::new(symbol).map_err(|e| e.to_string())?;
     let mut address = 0;
     // SAFETY: the JIT, the place of the result and the name are alive.
     told(unsafe { LLVMOrcLLJITLookup(jit, &raw mut address, name.as_ptr()) })?;
-    let address = usize::try_from(address).ok().filter(|a| *a != 0).ok_or("the entry has no address")?;
-    // SAFETY: the emitter has written the function of that name with the signature of an entry.
-    let entry = unsafe { std::mem::transmute::<*const u8, FlockEntry>(address as *const u8) };
-    Ok((entry, code))
+    let address = usize::try_from(address).ok().filter(|a| *a != 0).ok_or("the symbol has no address")?;
+    Ok((address as *const u8, code))
 }
 
 /// The kernels under their names.

@@ -340,10 +340,10 @@ impl Module {
         self.declared.insert(format!("declare {result} @{name}({}) nounwind", list(params)));
     }
 
-    /// Takes the function that other modules call.
-    pub fn export(&mut self, name: &str, result: Option<Ty>, f: Function) {
+    /// Takes the function that is called in the platform's convention.
+    pub fn entry(&mut self, linkage: &str, name: &str, result: Option<Ty>, f: Function) {
         let text = f.text(result);
-        self.add(format_args!("define {} @{name}{}", text.result, text.rest));
+        self.add(format_args!("define {linkage} {} @{name}{}", text.result, text.rest));
         self.declared.extend(f.intrinsics);
     }
 

@@ -42,8 +42,34 @@ impl Trees {
     }
 }
 
+/// What of a row's time depends on who writes the code; all else is kernels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Nanoseconds of an elementwise operator on one element.
+    pub element: f64,
+    /// An ensemble as code, as a part of what it takes in 128-bit vectors.
+    pub trees: f64,
+}
+
+impl Rates {
+    /// Scalar loops, and trees in 128-bit vectors.
+    pub const NARROW: Rates = Rates { element: 0.4, trees: 1.0 };
+}
+
+/// The nodes of ensembles that become code.
+pub fn code_nodes(module: &Module, function: &Function) -> usize {
+    let Ok(flat) = crate::flatten::flatten(module, &function.name) else { return 0 };
+    let ensembles = flat.graph.nodes().iter().filter(|n| n.op == Op::Trees).filter_map(|n| n.args.get(1));
+    let constants = ensembles.filter_map(|e| flat.graph.constant(&flat.pool, *e));
+    let code = |c: &Constant| match c {
+        Constant::Trees(t) if Trees::Auto.as_code(t) => t.nodes.len(),
+        _ => 0,
+    };
+    constants.map(code).sum()
+}
+
 /// The estimated time of a row; infinite where the function cannot be compiled.
-pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
+pub fn nanoseconds(module: &Module, function: &Function, rates: &Rates) -> f64 {
     let Ok(flat) = crate::flatten::flatten(module, &function.name) else { return f64::INFINITY };
     let graph = &flat.graph;
     let live = graph.reachable(flat.outputs.iter().map(|o| o.node));
@@ -79,7 +105,7 @@ pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
             Op::Order => 8.0 * operand + 10.0 * width(id),
             Op::Gather => 1.0 * width(id),
             Op::Trees | Op::Leaves => match node.args.get(1).and_then(|e| graph.constant(&flat.pool, *e)) {
-                Some(Constant::Trees(t)) => ensemble(t, op == Op::Trees),
+                Some(Constant::Trees(t)) => ensemble(t, op == Op::Trees, rates),
                 _ => 0.0,
             },
             // A document of some hundred characters.
@@ -116,15 +142,15 @@ pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
             | Op::Guard
             | Op::Cast
             | Op::Bitwise
-            | Op::Composite(_) => 0.4 * width(id),
+            | Op::Composite(_) => rates.element * width(id),
         }
     };
     nodes.map(|(id, node)| of(node.op, id, node)).sum()
 }
 
-fn ensemble(t: &TreeEnsemble, sums: bool) -> f64 {
+fn ensemble(t: &TreeEnsemble, sums: bool, rates: &Rates) -> f64 {
     match sums {
-        true if Trees::Auto.as_code(t) => code(t),
+        true if Trees::Auto.as_code(t) => rates.trees * code(t),
         true => data(t),
         false => walk(t),
     }

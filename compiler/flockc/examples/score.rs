@@ -1,7 +1,7 @@
 //! The CPU time of a batch in memory, for `testsuite/bench/native.py`.
 //!
 //! ```text
-//! cargo run --release -p flockc --example score -- MODEL DATA ROWS OUTPUT
+//! cargo run --release -p flockc --example score -- MODEL DATA ROWS OUTPUT [cranelift|llvm]
 //! ```
 //! `DATA` is a Parquet or Arrow file that `MODEL` binds to by name, or raw f64 or f32, column by column, `ROWS` of each; its size says
 //! which. Compiles the model as `flockc run` does, writes the outputs of all rows as raw f64 to `OUTPUT`, prints the CPU milliseconds
@@ -13,6 +13,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, RecordBatch};
+use clap::ValueEnum;
+use flock::codegen::Codegen;
 use flock_core::{Column, FlockKind, OutputColumn, Program, Values};
 use flock_engine::{Keep, Source};
 
@@ -88,13 +90,14 @@ fn table(path: &Path, program: &Program) -> Result<Data, Failed> {
     Ok(Data::Table(arrow::compute::concat_batches(&schema, &batches)?))
 }
 
-fn compiled(model: &Path) -> Result<(Program, [f64; 3]), Failed> {
+fn compiled(model: &Path, codegen: Codegen) -> Result<(Program, [f64; 3]), Failed> {
     let begin = cpu();
     let pipeline = flock::artefact::load(model, &Default::default()).map_err(|e| format!("{e:?}"))?;
     let loaded = cpu();
     let pipeline = flock::optimize::function(&pipeline).map_err(|e| format!("{e:?}"))?.pipeline;
+    let backend = codegen.backend().map_err(|e| e.report(false))?;
     let optimised = cpu();
-    let program = flock_cranelift::compile(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
+    let program = backend.emit(&pipeline.module, &pipeline.name).map_err(|e| format!("{e:?}"))?;
     Ok((program, [loaded - begin, optimised - loaded, cpu() - optimised].map(|ns| ns / 1e6)))
 }
 
@@ -146,8 +149,9 @@ fn time(
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [model, data, rows, output] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
-    let (program, [read, optimised, compiled]) = compiled(Path::new(model))?;
+    let [model, data, rows, output, rest @ ..] = &arguments[..] else { return Err("MODEL DATA ROWS OUTPUT".into()) };
+    let codegen = rest.first().map_or(Ok(Codegen::default()), |name| Codegen::from_str(name, false))?;
+    let (program, [read, optimised, compiled]) = compiled(Path::new(model), codegen)?;
     let all: usize = rows.parse()?;
     let data = Data::read(Path::new(data), &program, all)?;
     let arrays = data.rows(all, 0, all);

@@ -74,7 +74,7 @@ pub struct FlockColumn {
 }
 
 /// A text element within a block: `len` bytes of UTF-8 at `ptr`, borrowed from an input, a constant or the arena.
-/// 16 bytes; `ptr` is never null, also where `len` is 0.
+/// 16 bytes; `ptr` is never null within a block, also where `len` is 0. In a row of the C ABI a null `ptr` is a missing text.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FlockStr {
@@ -204,12 +204,10 @@ pub enum FlockStatus {
     Argument = 5,
     /// A buffer is not aligned to its elements.
     Alignment = 6,
-    /// Text is not UTF-8.
-    Text = 7,
     /// The program is of another version of this library, or damaged.
-    Version = 8,
+    Version = 7,
     /// A fault of this library; nothing was written.
-    Internal = 9,
+    Internal = 8,
 }
 
 /// The compiled function.

@@ -1,12 +1,13 @@
 //! Scoring of batches: block by block, by as many threads as come.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::abi::{FlockCall, FlockColumn, FlockKind, FlockOutput, FlockStatus, FlockStr};
 use crate::arena::Arena;
-use crate::blob::Blob;
+use crate::blob::{Blob, Plain};
 use crate::column::Column;
 use crate::error::CoreError;
 use crate::kernels::category::memo;
@@ -97,7 +98,8 @@ impl Program {
             Some(m) => *Column::numbers(m).as_raw(),
             None => *Column::null(0).as_raw(),
         }));
-        let mut outputs: Vec<OutputColumn> = self.outputs.iter().map(|f| OutputColumn::new(f, rows)).collect();
+        let mut outputs: Vec<OutputColumn> =
+            self.outputs.iter().map(|f| OutputColumn::new(f, rows)).collect::<Result<_, _>>()?;
         let raw = outputs.iter_mut().map(OutputColumn::raw).collect();
         let taken = AtomicUsize::new(0);
         Ok(Batch { program: self, rows, inputs, _memos: memos, outputs, raw, taken, columns: PhantomData })
@@ -146,7 +148,9 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// `Null`, `Length` and `Memory` as for [`Program::score`].
-    pub fn next(&self, count: usize, scratch: &mut Scratch) -> Option<Result<Part, CoreError>> {
+    /// With an error comes the first row of what failed: of several errors, the one of the least row does not depend on
+    /// who has scored what.
+    pub fn next(&self, count: usize, scratch: &mut Scratch) -> Option<Result<Part, (usize, CoreError)>> {
         let (all, count) = (self.blocks(), count.max(1));
         // Taken in steps that cannot overflow, however often this is asked.
         let take = |taken: usize| (taken < all).then(|| all.min(taken.saturating_add(count)));
@@ -154,7 +158,7 @@ impl Batch<'_> {
         Some(self.part(first..all.min(first.saturating_add(count)), scratch))
     }
 
-    fn part(&self, blocks: Range<usize>, scratch: &mut Scratch) -> Result<Part, CoreError> {
+    fn part(&self, blocks: Range<usize>, scratch: &mut Scratch) -> Result<Part, (usize, CoreError)> {
         let p = self.program;
         if scratch.memory.len() < p.scratch_bytes || scratch.text.len() != p.outputs.len() {
             *scratch = p.scratch();
@@ -163,7 +167,7 @@ impl Batch<'_> {
         let text = p.outputs.iter().map(|_| (Vec::new(), Vec::new())).collect();
         let mut part = Part { rows: rows.clone(), text };
         for start in rows.clone().step_by(p.block_rows) {
-            self.block(start, p.block_rows.min(rows.end - start), scratch, &mut part)?;
+            self.block(start, p.block_rows.min(rows.end - start), scratch, &mut part).map_err(|e| (start, e))?;
         }
         Ok(part)
     }
@@ -237,16 +241,31 @@ impl Batch<'_> {
     }
 }
 
+/// Zeros; None where memory cannot be had. Not touched before they are written.
+fn zeroed<T: Plain>(count: usize) -> Option<Vec<T>> {
+    let layout = Layout::array::<T>(count).ok()?;
+    if layout.size() == 0 {
+        return Some(Vec::new());
+    }
+    // SAFETY: the layout is that of a vector of `count` elements and not empty, and zeros are numbers.
+    unsafe {
+        let at = alloc_zeroed(layout).cast::<T>();
+        (!at.is_null()).then(|| Vec::from_raw_parts(at, count, count))
+    }
+}
+
 impl OutputColumn {
-    fn new(f: &Field, rows: usize) -> OutputColumn {
+    fn new(f: &Field, rows: usize) -> Result<OutputColumn, CoreError> {
+        let none = || CoreError::new(FlockStatus::Memory, &*f.name, format!("memory for {rows} rows cannot be had"));
         let values = match f.kind {
-            FlockKind::Bool => Values::Bool(vec![0; rows.div_ceil(8)]),
-            FlockKind::I64 => Values::I64(vec![0; rows]),
-            FlockKind::F32 => Values::F32(vec![0.0; rows]),
-            FlockKind::F64 => Values::F64(vec![0.0; rows]),
-            FlockKind::Str => Values::Str { offsets: vec![0], bytes: Vec::new() },
+            FlockKind::Bool => zeroed(rows.div_ceil(8)).map(Values::Bool),
+            FlockKind::I64 => zeroed(rows).map(Values::I64),
+            FlockKind::F32 => zeroed(rows).map(Values::F32),
+            FlockKind::F64 => zeroed(rows).map(Values::F64),
+            FlockKind::Str => Some(Values::Str { offsets: vec![0], bytes: Vec::new() }),
         };
-        OutputColumn { values, validity: f.nullable.then(|| vec![0; rows.div_ceil(8)]) }
+        let validity = if f.nullable { Some(zeroed(rows.div_ceil(8)).ok_or_else(none)?) } else { None };
+        Ok(OutputColumn { values: values.ok_or_else(none)?, validity })
     }
 
     /// Where the entry writes it, but for text.

@@ -34,6 +34,7 @@ mod column;
 mod error;
 pub mod kernels;
 mod program;
+mod row;
 mod threads;
 
 pub use abi::{
@@ -54,4 +55,5 @@ pub use kernels::text::pack_pattern;
 pub use kernels::trees::{PackedTrees, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 pub use kernels::{Abi, Kernel, PackError, kernel, kernels};
 pub use program::{Field, Memo, Program, ProgramParts};
+pub use row::{Row, RowLayout};
 pub use threads::ordered_map;

@@ -179,7 +179,7 @@ impl Program {
         scratch: &mut Scratch,
     ) -> Result<Vec<OutputColumn>, CoreError> {
         let batch = self.batch(columns, rows)?;
-        let part = batch.next(usize::MAX, scratch).transpose()?;
+        let part = batch.next(usize::MAX, scratch).transpose().map_err(|(_, e)| e)?;
         batch.finish(part)
     }
 

@@ -26,10 +26,11 @@ use crate::text::{Function, Module, Ty, Value, typed, word};
 /// Weight of the steps that make one function.
 const PART: usize = 1500;
 
-/// Writes the entry of a plan and all that it calls; `name` is its symbol. `vector_bytes` is what a register holds.
-pub(crate) fn write(plan: &Plan, name: &str, vector_bytes: u32) -> Module {
+/// Writes the entry of a plan and all that it calls; `name` is its symbol, of that linkage. `vector_bytes` is what a
+/// register holds.
+pub(crate) fn write(plan: &Plan, name: &str, linkage: &str, vector_bytes: u32) -> Module {
     let mut writer = Writer { module: Module::default(), plan, name, vector_bytes, functions: 0 };
-    writer.entry();
+    writer.entry(linkage);
     writer.module
 }
 
@@ -43,7 +44,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn entry(&mut self) {
+    fn entry(&mut self, linkage: &str) {
         let mut parts = Vec::new();
         let mut rest = self.plan.steps.as_slice();
         while !rest.is_empty() {
@@ -63,7 +64,7 @@ impl Writer<'_> {
             return_unless_zero(&mut f, status);
         }
         f.does(format_args!("ret i32 0"));
-        self.module.export(self.name, Some(Ty::I32), f);
+        self.module.entry(linkage, self.name, Some(Ty::I32), f);
     }
 
     fn part(&mut self, steps: &[Step]) -> String {

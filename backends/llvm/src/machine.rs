@@ -11,88 +11,67 @@ use inkwell::targets::{
     CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetMachineOptions, TargetTriple,
 };
 
+use flock_plan::Cpu;
+
 use crate::text::Module;
 
-/// A machine.
+/// A machine as LLVM names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cpu {
+pub(crate) struct Machine {
     triple: String,
     name: String,
     features: String,
-    vector_bytes: u32,
+    /// Bytes of the registers that loops are to use.
+    pub vector_bytes: u32,
 }
 
-/// CPUs by LLVM's names that code can be made for, with the bytes of the registers that loops are to use. Where a CPU has
-/// 512-bit registers and slows down when it uses them, that is half of them.
-/// Source: LLVM `X86.td`, `TuningPrefer256Bit`; Intel's optimisation manual, §2.
-const NAMED: [(&str, &str, u32); 18] = [
-    ("x86-64", "x86_64", 16),
-    ("x86-64-v2", "x86_64", 16),
-    ("x86-64-v3", "x86_64", 32),
-    ("x86-64-v4", "x86_64", 64),
-    ("haswell", "x86_64", 32),
-    ("skylake", "x86_64", 32),
-    ("skylake-avx512", "x86_64", 32),
-    ("cascadelake", "x86_64", 32),
-    ("icelake-server", "x86_64", 32),
-    ("sapphirerapids", "x86_64", 64),
-    ("graniterapids", "x86_64", 64),
-    ("znver2", "x86_64", 32),
-    ("znver3", "x86_64", 32),
-    ("znver4", "x86_64", 64),
-    ("aarch64", "aarch64", 16),
-    ("neoverse-n1", "aarch64", 16),
-    ("neoverse-v1", "aarch64", 16),
-    ("neoverse-v2", "aarch64", 16),
+/// What has 512-bit registers and slows its clock down for them; loops use half of each.
+/// Source: LLVM 19 `X86.td`, `TuningPrefer256Bit`, without the newest, which no longer slow down.
+const HALF: [&str; 8] = [
+    "skylake-avx512",
+    "cascadelake",
+    "cooperlake",
+    "cannonlake",
+    "icelake-client",
+    "icelake-server",
+    "tigerlake",
+    "rocketlake",
 ];
 
-impl Cpu {
-    /// This machine with all that it has.
-    ///
-    /// # Errors
-    /// Why LLVM has no code for it.
-    pub fn host() -> Result<Cpu, String> {
+impl Machine {
+    /// The machine that code for a processor is for.
+    pub fn of(cpu: Cpu) -> Machine {
         initialize();
+        let linux = |arch: &str, name: &str, vector_bytes| Machine {
+            triple: format!("{arch}-unknown-linux-gnu"),
+            name: name.to_owned(),
+            features: String::new(),
+            vector_bytes,
+        };
+        match cpu {
+            Cpu::Native => Machine::host(),
+            Cpu::X86V2 => linux("x86_64", cpu.name(), 16),
+            Cpu::X86V3 => linux("x86_64", cpu.name(), 32),
+            Cpu::X86V4 => linux("x86_64", cpu.name(), 64),
+            Cpu::Aarch64 => linux("aarch64", "generic", 16),
+        }
+    }
+
+    /// This machine with all that it has.
+    fn host() -> Machine {
         let name = TargetMachine::get_host_cpu_name().to_string();
         let features = TargetMachine::get_host_cpu_features().to_string();
         let has = |feature: &str| features.split(',').any(|f| f.strip_prefix('+') == Some(feature));
-        let vector_bytes = match NAMED.iter().find(|(n, ..)| *n == name) {
-            Some((_, _, bytes)) => *bytes,
-            None if has("avx512f") => 64,
-            None if has("avx") => 32,
-            None => 16,
+        let vector_bytes = match (has("avx512f"), has("avx")) {
+            (true, _) if !HALF.contains(&name.as_str()) => 64,
+            (_, true) => 32,
+            _ => 16,
         };
         let triple = TargetMachine::get_default_triple().as_str().to_string_lossy().into_owned();
-        Ok(Cpu { triple, name, features, vector_bytes })
+        Machine { triple, name, features, vector_bytes }
     }
 
-    /// The machine of that name; `native` is this one.
-    ///
-    /// # Errors
-    /// The names that there are.
-    pub fn named(name: &str) -> Result<Cpu, String> {
-        if name == "native" {
-            return Cpu::host();
-        }
-        let Some((_, arch, vector_bytes)) = NAMED.iter().find(|(n, ..)| *n == name) else {
-            let known: Vec<&str> = NAMED.iter().map(|(n, ..)| *n).collect();
-            return Err(format!(
-                "`{name}` is no CPU that code can be made for; there are native, {}",
-                known.join(", ")
-            ));
-        };
-        let cpu = if name == *arch { "generic" } else { name };
-        let triple = format!("{arch}-unknown-linux-gnu");
-        Ok(Cpu { triple, name: cpu.to_owned(), features: String::new(), vector_bytes: *vector_bytes })
-    }
-
-    /// Bytes of the registers that loops are to use.
-    pub fn vector_bytes(&self) -> u32 {
-        self.vector_bytes
-    }
-
-    fn machine(&self) -> Result<TargetMachine, String> {
-        initialize();
+    fn target(&self) -> Result<TargetMachine, String> {
         let triple = TargetTriple::create(&self.triple);
         let target = Target::from_triple(&triple).map_err(|e| e.to_string())?;
         let options = TargetMachineOptions::new()
@@ -110,16 +89,16 @@ impl Cpu {
     ///
     /// # Errors
     /// What LLVM says.
-    pub(crate) fn object(&self, module: Module) -> Result<Vec<u8>, String> {
-        let (context, machine) = (Context::create(), self.machine()?);
+    pub fn object(&self, module: Module) -> Result<Vec<u8>, String> {
+        let (context, machine) = (Context::create(), self.target()?);
         let optimised = self.optimised(&context, &machine, &self.whole(module, &machine))?;
         let object = machine.write_to_memory_buffer(&optimised, FileType::Object).map_err(|e| e.to_string())?;
         Ok(object.as_slice().to_vec())
     }
 
     /// A module's text, and that of what the optimiser makes of it.
-    pub(crate) fn texts(&self, module: Module) -> Result<[String; 2], String> {
-        let (context, machine) = (Context::create(), self.machine()?);
+    pub fn texts(&self, module: Module) -> Result<[String; 2], String> {
+        let (context, machine) = (Context::create(), self.target()?);
         let text = self.whole(module, &machine);
         let optimised = self.optimised(&context, &machine, &text)?.print_to_string().to_string();
         Ok([text, optimised])

@@ -1,7 +1,8 @@
 //! Compiles functions of Flock IR to machine code with Cranelift.
 //!
 //! ```text
-//! function ─► plan (flock_plan) ─► emit ─► JIT: a flock_core::Program
+//! function ─► plan (flock_plan) ─► emit ─┬─► JIT: a flock_core::Program
+//!                                        └─► an object file that holds a flock_core::FlockProgram
 //! ```
 //!
 //! The result has the bits of the reference evaluator, `Reals` operators included: sums keep their order, nothing is
@@ -11,12 +12,13 @@
 
 mod emit;
 mod jit;
+mod object;
 
 use flock_api::{Backend, Support, Unsupported};
 use flock_core::Program;
 use flock_ir_spec::{Function, Module, Op, Verified};
 
-pub use flock_plan::{Options, Trees};
+pub use flock_plan::{Cpu, Options, Trees};
 
 /// Compiles a function of the module for this machine.
 ///
@@ -33,6 +35,22 @@ pub fn compile(module: &Verified, function: &str) -> Result<Program, Vec<Unsuppo
 pub fn compile_with(module: &Verified, function: &str, options: &Options) -> Result<Program, Vec<Unsupported>> {
     let plan = flock_plan::plan(module, function, options)?;
     jit::program(plan).map_err(|e| vec![e])
+}
+
+/// Compiles a function of the module to an object file for that processor. It needs the runtime library, and has one
+/// symbol for others, [`flock_plan::program_symbol`]: a [`flock_core::FlockProgram`]. `name` is a C identifier.
+///
+/// # Errors
+/// As for [`compile`].
+pub fn object(
+    module: &Verified,
+    function: &str,
+    name: &str,
+    cpu: Cpu,
+    options: &Options,
+) -> Result<Vec<u8>, Vec<Unsupported>> {
+    let plan = flock_plan::plan(module, function, options)?;
+    object::write(&plan, name, cpu).map_err(|e| vec![e])
 }
 
 /// The backend.

@@ -72,6 +72,7 @@ pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
                 }
             }
             Op::CityHash => 12.0 * width(id),
+            Op::Digest => 150.0,
             Op::Lookup | Op::OneHot => 0.5 * width(id),
             Op::Bucketize | Op::Interpolate => 8.0 * width(id),
             Op::Distances => 0.4 * operand * width(id),
@@ -83,7 +84,9 @@ pub fn nanoseconds(module: &Module, function: &Function) -> f64 {
                 _ => 0.0,
             },
             // A document of some hundred characters.
-            Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches => 100.0 * width(id),
+            Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches | Op::Parse | Op::Digits => {
+                100.0 * width(id)
+            }
             Op::TermCounts => 2000.0 + 0.2 * width(id),
             Op::Column | Op::Opaque | Op::Call => f64::INFINITY,
             Op::Add

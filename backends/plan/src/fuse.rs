@@ -42,8 +42,15 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
             Work::Steps
         }
         Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
-        Op::Interpolate | Op::Distances | Op::Order | Op::Gather | Op::CityHash => Work::Steps,
-        Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches | Op::TermCounts => Work::Steps,
+        Op::Interpolate | Op::Distances | Op::Order | Op::Gather | Op::CityHash | Op::Digest => Work::Steps,
+        Op::Lower
+        | Op::Upper
+        | Op::WithoutAccents
+        | Op::Append
+        | Op::Matches
+        | Op::TermCounts
+        | Op::Parse
+        | Op::Digits => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
     }
 }

@@ -1,7 +1,7 @@
 //! The steps of operators that are not computed element by element in a loop.
 
 use flock_core::{Memo, order_work};
-use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
+use flock_ir_spec::{Attr, DType, Digest, NodeId, Op, Word, digest_of};
 
 use super::build::{Builder, size, suffix};
 use super::documents::Part;
@@ -69,6 +69,7 @@ impl Builder<'_> {
                 Ok(Place { data, valid })
             }
             Op::CityHash => self.city_hash(id),
+            Op::Digest => self.digest(id),
             Op::Cast => match narrowed(self.graph(), &self.flat.pool, id) {
                 Some(filled) => self.load_filled(id, filled, "narrowed"),
                 None => self.cast_to_text(id),
@@ -104,6 +105,8 @@ impl Builder<'_> {
             Op::WithoutAccents => self.text_change(id, 2),
             Op::Append => self.append(id),
             Op::Matches => self.matches(id),
+            Op::Parse => self.parse(id),
+            Op::Digits => self.digits(id),
             Op::TermCounts => self.term_counts(id),
             Op::Const | Op::Null | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => {
                 Err("it has no steps".into())
@@ -346,6 +349,39 @@ impl Builder<'_> {
         let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
         let args = vec![Arg::Column(x.data, true), there, Arg::Rows, Arg::Column(data, true)];
         self.call("flock_city_hash", args, columns)?;
+        Ok(Place { data, valid: x.valid })
+    }
+
+    fn digest(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let digest = digest_of(&node.attr).ok_or("no such digest")?;
+        let how = Digest::ALL.iter().position(|d| *d == digest).unwrap_or_default();
+        let (x, data) = (self.place(node.args[0])?, self.target(id));
+        let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, false));
+        let from = Arg::Column(x.data, false);
+        let args = vec![word(how as u32), from, there, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
+        self.call("flock_digest", args, 1)?;
+        Ok(Place { data, valid: x.valid.map(|v| Valid { wide: false, ..v }) })
+    }
+
+    fn parse(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let (x, t, data) = (self.place(node.args[0])?, self.ty(id), self.target(id));
+        let to = self.target_valid(id).unwrap_or_else(|| self.fresh(1, t.width));
+        let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
+        let signed = word(u32::from(node.attr == Attr::Word(Word::Signed)));
+        let how = (t.dtype == DType::I64).then_some(signed);
+        let rest = [Arg::Column(x.data, true), there, Arg::Rows, Arg::Column(data, true), Arg::Column(to, true)];
+        let args = how.into_iter().chain(rest).collect();
+        self.call(&format!("flock_parse_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: own(Some(to)) })
+    }
+
+    fn digits(&mut self, id: NodeId) -> Result<Place, String> {
+        let from = self.graph().node(id).args[0];
+        let (x, data) = (self.place(from)?, self.target(id));
+        let args = vec![Arg::Arena, Arg::Column(x.data, true), Arg::Rows, Arg::Column(data, true)];
+        self.call("flock_digits_f64", args, self.ty(id).width)?;
         Ok(Place { data, valid: x.valid })
     }
 

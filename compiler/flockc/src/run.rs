@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flock_api::Backend;
 use flock_engine::{Keep, Options, Progress, Source};
+use flock_ir_spec::eval::Rounding;
 use flock_ir_spec::{DType, Function};
 
 use crate::artefact::Pipeline;
@@ -32,6 +33,8 @@ pub struct Request<'a> {
     pub threads: Option<usize>,
     /// Whether a row that the library would refuse is a fault.
     pub strict: bool,
+    /// A way of rounding what is equal only up to it, by its seed; of the reference engine alone.
+    pub rounding: Option<u64>,
 }
 
 impl Request<'_> {
@@ -131,7 +134,13 @@ pub fn run(request: &Request<'_>, progress: &mut dyn FnMut(Progress) -> ControlF
     }
     let source = Source::open(&path).map_err(faults)?;
     compile::collisions(request.pipeline, request.keep, false)?;
-    let choice = choose(request.pipeline, request.engine, source.estimated_rows())?;
+    let choice = match request.rounding.map(Rounding::new) {
+        None => choose(request.pipeline, request.engine, source.estimated_rows())?,
+        rounding => {
+            let scorer = score::reference_rounded(request.pipeline, rounding)?;
+            Choice { scorer, name: "reference", why: "with its rounding moved".to_owned() }
+        }
+    };
     let mut options = Options { keep: request.kept(), strict: request.strict, ..Options::default() };
     options.threads = request.threads.unwrap_or(options.threads);
     let started = Instant::now();

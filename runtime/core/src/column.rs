@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::abi::{FlockColumn, FlockKind, FlockLayout, FlockStatus};
+use crate::batch::{OutputColumn, Values};
 use crate::error::CoreError;
 use crate::kernels::columns::{each_text, flock_load_bool, flock_load_f32, flock_load_f64, flock_load_i64, pack_bits};
-use crate::program::{OutputColumn, Values};
 
 /// A number type that a column can hold.
 pub trait Number: Copy {
@@ -162,6 +162,29 @@ impl<'a> Column<'a> {
         self.raw.layout == layout as u32
     }
 
+    /// What it holds, for a message.
+    pub(crate) fn describe(&self) -> &'static str {
+        const NAMES: [&str; 16] = [
+            "nulls",
+            "truth values",
+            "i8",
+            "i16",
+            "i32",
+            "i64",
+            "u8",
+            "u16",
+            "u32",
+            "u64",
+            "f32",
+            "f64",
+            "text",
+            "text",
+            "text",
+            "a dictionary",
+        ];
+        NAMES.get(self.raw.layout as usize).copied().unwrap_or("an unknown layout")
+    }
+
     /// Whether the loading kernels can make that kind of it.
     pub(crate) fn gives(&self, kind: FlockKind) -> bool {
         let l = self.raw.layout;
@@ -224,7 +247,7 @@ impl Column<'_> {
     /// `Schema` where it cannot become that kind, `Length` where an unsigned value is beyond i64 or text beyond 2 GiB.
     pub fn to_kind(&self, kind: FlockKind) -> Result<OutputColumn, CoreError> {
         if !self.gives(kind) {
-            let message = format!("layout {} cannot become {}", self.raw.layout, kind.name());
+            let message = format!("{} cannot become {}", self.describe(), kind.name());
             return Err(CoreError::new(FlockStatus::Schema, "batch", message));
         }
         if let Some(row) = self.beyond_i64().filter(|_| kind == FlockKind::I64) {

@@ -189,6 +189,10 @@ pub struct Run {
     /// Fail when a row is one that the library would refuse: exit 1, and nothing is written to OUT.
     #[arg(long)]
     pub strict: bool,
+    /// With `--engine reference`: move every step that is equal only up to rounding by some units in the last place, at
+    /// random. How far the answer moves is what rounding can change of it.
+    #[arg(long, value_name = "SEED")]
+    pub rounding: Option<u64>,
     /// Columns.
     #[command(flatten)]
     pub columns: Columns,

@@ -159,6 +159,11 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
     match a.engine {
         Engine::Gpu => return Err(crate::error::no_gpu()),
         Engine::Sql if cfg!(not(feature = "query")) => return Err(Error::feature("query", "--engine sql")),
+        Engine::Reference => {}
+        _ if a.rounding.is_some() => {
+            let help = "add `--engine reference`";
+            return Err(Error::usage("--rounding", "the reference engine alone moves its rounding", help));
+        }
         _ => {}
     }
     let pipeline = load(&a.pipeline, &a.columns.names, Some(&a.data))?.with_outputs(&a.columns.wanted())?;
@@ -170,6 +175,7 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
         keep: &a.columns.keep,
         threads: a.threads.map(usize::from),
         strict: a.strict,
+        rounding: a.rounding,
     };
     let mut bar = show::Bar::new();
     let done = run::run(&request, &mut |p| bar.update(p))?;

@@ -150,12 +150,17 @@ pub(super) unsafe fn copy_rows<X: Value>(columns: &[Column], x: *const X, stride
         for (c, [feature, low]) in columns.iter().enumerate() {
             // SAFETY: the caller's promise.
             unsafe {
-                let x = x.add(*feature as usize * stride + group * LANES).cast::<[X; LANES]>().read_unaligned();
-                let to = to.add((group * columns.len() + c) * LANES).cast::<[X; LANES]>();
-                // Not equal to itself: NaN.
-                #[allow(clippy::eq_op)]
-                let lowest = |v: X| if v != v { X::of(f64::NEG_INFINITY) } else { v };
-                to.write_unaligned(if *low == 0 { x } else { x.map(lowest) });
+                let mut x = x.add(*feature as usize * stride + group * LANES).cast::<[X; LANES]>().read_unaligned();
+                if *low != 0 {
+                    for v in &mut x {
+                        // Not equal to itself: NaN.
+                        #[allow(clippy::eq_op)]
+                        if *v != *v {
+                            *v = X::of(f64::NEG_INFINITY);
+                        }
+                    }
+                }
+                to.add((group * columns.len() + c) * LANES).cast::<[X; LANES]>().write_unaligned(x);
             }
         }
     }
@@ -200,7 +205,8 @@ impl<X: Value> Walks<X> {
                         }
                     }
                     level += LEVELS;
-                    if level >= depth as usize || at == before {
+                    let moved = (0..LANES).fold(0, |m, lane| m | (at[lane] ^ before[lane]));
+                    if level >= depth as usize || moved == 0 {
                         break;
                     }
                 }

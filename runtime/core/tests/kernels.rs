@@ -404,7 +404,8 @@ fn rows_within_a_limit_are_the_same_on_every_processor() {
                 for i in 0..rows {
                     let within = |v: f64, limit: f64| v.is_nan() || v.abs() < limit;
                     let want = (0..3).all(|j| within(x[j * STRIDE + i], limit));
-                    let want_narrow = (0..3).all(|j| within(f64::from(singles[j * STRIDE + i]), f64::from(limit as f32)));
+                    let want_narrow =
+                        (0..3).all(|j| within(f64::from(singles[j * STRIDE + i]), f64::from(limit as f32)));
                     assert_eq!((wide[i], narrow[i]), (u8::from(want), u8::from(want_narrow)), "{processor:?}, row {i}");
                 }
                 assert!(wide[rows..].iter().chain(&narrow[rows..]).all(|b| *b == 9), "rows behind are not written");

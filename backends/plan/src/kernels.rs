@@ -5,7 +5,7 @@ use flock_ir_spec::{Attr, DType, Digest, NodeId, Op, Word, digest_of};
 
 use super::build::{Builder, size, suffix};
 use super::documents::Part;
-use super::fuse::{bounded_row, filled_inputs};
+use super::fuse::{bounded_row, filled_inputs, narrowed};
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -21,6 +21,7 @@ impl Builder<'_> {
             Op::Input | Op::Const | Op::Null | Op::Coalesce => Vec::new(),
             Op::All if let Some((x, _)) = bounded_row(self.graph(), &self.flat.pool, id) => vec![x],
             Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
+            Op::Cast if narrowed(self.graph(), &self.flat.pool, id).is_some() => Vec::new(),
             Op::Max => self.step_operands(args[0]),
             Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
@@ -37,7 +38,7 @@ impl Builder<'_> {
         let args = &node.args;
         match node.op {
             Op::Input => self.load(id),
-            Op::Coalesce => self.load_filled(id),
+            Op::Coalesce => self.load_filled(id, id, "filled"),
             Op::Exp => self.math(id, "exp"),
             Op::Ln => self.math(id, "ln"),
             Op::Log1p => self.math(id, "log1p"),
@@ -69,7 +70,10 @@ impl Builder<'_> {
             }
             Op::CityHash => self.city_hash(id),
             Op::Digest => self.digest(id),
-            Op::Cast => self.cast_to_text(id),
+            Op::Cast => match narrowed(self.graph(), &self.flat.pool, id) {
+                Some(filled) => self.load_filled(id, filled, "narrowed"),
+                None => self.cast_to_text(id),
+            },
             Op::Concat => self.concat(id),
             Op::Slice => {
                 let Attr::Range { start, .. } = node.attr else { return Err("no range".into()) };
@@ -139,10 +143,11 @@ impl Builder<'_> {
         Ok(Place { data, valid: own(valid) })
     }
 
-    /// Parameters with a value for what is missing, each to its columns.
-    fn load_filled(&mut self, id: NodeId) -> Result<Place, String> {
+    /// Parameters with a value for what is missing, as `filled` says, each to its columns of `id`.
+    fn load_filled(&mut self, id: NodeId, filled: NodeId, how: &str) -> Result<Place, String> {
         let none = "no parameters";
-        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, id).ok_or(none)?;
+        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, filled).ok_or(none)?;
+        let name = format!("flock_load_{how}_{}", suffix(self.ty(id).dtype));
         let data = self.target(id);
         let mut column = 0;
         for input in inputs {
@@ -151,7 +156,7 @@ impl Builder<'_> {
             let (t, to) = (self.ty(*input), data.skip(column));
             let (fill, _) = self.stepping(fill)?;
             let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(to, true), fill];
-            self.call(&format!("flock_load_filled_{}", suffix(t.dtype)), args, t.width)?;
+            self.call(&name, args, t.width)?;
             column += t.width;
         }
         Ok(Place { data, valid: None })

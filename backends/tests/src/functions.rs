@@ -260,3 +260,42 @@ pub fn filled_parameters_and_bounded_rows(make: Make) {
         check(make, &module, "f", &[Options::default()], &[1, 64, 301], seed as u64);
     }
 }
+
+/// Parameters that are rounded as they are loaded, the question whether f32 can hold them, and numbers in place of what is
+/// below them, behind a map that is read once and one that is read twice.
+pub fn rounded_parameters_and_floors(make: Make) {
+    for (seed, dtype) in [DType::F64, DType::F32].into_iter().enumerate() {
+        let mut f = FunctionBuilder::new("f");
+        let (a, b) =
+            (f.input("a", F64.nullable()).unwrap(), f.input("b", FrameType { width: 3, ..F64.nullable() }).unwrap());
+        let row = |v: Vec<f64>| match dtype {
+            DType::F32 => Frame::row_f32(v.iter().map(|x| *x as f32).collect::<Vec<_>>()),
+            _ => Frame::row_f64(v),
+        };
+        let all = f.op(Op::Concat, &[a, b]).unwrap();
+        let fill = f.constant(Frame::row_f64(vec![0.1]));
+        let filled = f.op(Op::Coalesce, &[all, fill]).unwrap();
+        let narrow = f.op_with(Op::Cast, Attr::Type(FrameType::new(DType::F32, 4)), &[filled]).unwrap();
+        let abs = f.op(Op::Abs, &[filled]).unwrap();
+        let beyond = f.constant(Frame::row_f64(vec![3.402_823_567_797_336_6e38]));
+        let ge = f.op(Op::Ge, &[abs, beyond]).unwrap();
+        let not = f.op(Op::Not, &[ge]).unwrap();
+        let inside = f.op(Op::All, &[not]).unwrap();
+        let x = if dtype == DType::F32 { narrow } else { filled };
+        let weights: Vec<f64> = (0..36).map(|i| f64::from(i % 7) * 0.3 - 0.8).collect();
+        let weights = Frame::new(4, 9, row(weights).data).unwrap();
+        let (w, bias) = (f.constant(weights), f.constant(row((0..9).map(|i| f64::from(i) - 3.5).collect())));
+        let (once, zero) = (f.op(Op::Linear, &[x, w, bias]).unwrap(), f.constant(row(vec![0.0])));
+        let floored = f.op(Op::Max, &[once, zero]).unwrap();
+        let (other, low) = (f.constant(row(vec![0.25; 9])), f.constant(row(vec![-0.5])));
+        let twice = f.op(Op::Linear, &[x, w, other]).unwrap();
+        let both = f.op(Op::Max, &[twice, low]).unwrap();
+        for (name, node) in
+            [("narrow", narrow), ("inside", inside), ("floored", floored), ("twice", twice), ("both", both)]
+        {
+            f.output(name, node);
+        }
+        let module = Verified::new(f.finish().unwrap()).unwrap();
+        check(make, &module, "f", &[Options::default()], &[1, 3, 64, 301], seed as u64);
+    }
+}

@@ -32,6 +32,7 @@ macro_rules! backend_tests {
             functions frames_beyond_any_memory_are_refused,
             functions one_program_on_many_threads,
             functions filled_parameters_and_bounded_rows,
+            functions rounded_parameters_and_floors,
             trees random_ensembles,
             trees features_from_everywhere,
             trees five_thousand_categories,

@@ -376,6 +376,42 @@ fn a_column_is_loaded_with_a_value_for_what_is_missing() {
         assert_eq!(unsafe { flock_load_filled_f32(column.as_raw(), 0, 3, singles.as_mut_ptr(), [0.5].as_ptr()) }, 0);
         assert_eq!(singles, want);
     }
+    // Rounded by way of f64: half-way there, where f32 at once would round up.
+    let large = [(1i64 << 53) + (1 << 29) + 1, 7];
+    let (mut once, mut rounded, column) = ([0f32; 2], [0f32; 2], Column::numbers(&large));
+    // SAFETY: two elements each.
+    unsafe { flock_load_f32(column.as_raw(), 0, 2, once.as_mut_ptr(), std::ptr::null_mut()) };
+    // SAFETY: as above.
+    unsafe { flock_load_narrowed_f32(column.as_raw(), 0, 2, rounded.as_mut_ptr(), [0.1].as_ptr()) };
+    assert_eq!((once[0], rounded), (9_007_200_328_482_816.0, [9_007_199_254_740_992.0, 7.0]));
+}
+
+#[test]
+fn rows_within_a_limit_are_the_same_on_every_processor() {
+    let h = hard();
+    let x = frame(3, |i, j| h[(i * 5 + j * 7) % h.len()] * if i % 3 == 0 { 0.3 } else { 1.0 });
+    let singles: Vec<f32> = x.iter().map(|v| *v as f32).collect();
+    for rows in [1, 7, 33, STRIDE] {
+        for limit in [1.0, 0.3, f64::INFINITY] {
+            for processor in Processor::all() {
+                let (mut wide, mut narrow) = ([9u8; STRIDE], [9u8; STRIDE]);
+                // SAFETY: frames of three columns of the stride, a byte for each row.
+                unsafe {
+                    row_all_below_f64_on(*processor, (x.as_ptr(), STRIDE, 3), rows, limit, wide.as_mut_ptr());
+                    let f32s = (singles.as_ptr(), STRIDE, 3);
+                    row_all_below_f32_on(*processor, f32s, rows, limit as f32, narrow.as_mut_ptr());
+                }
+                for i in 0..rows {
+                    let within = |v: f64, limit: f64| v.is_nan() || v.abs() < limit;
+                    let want = (0..3).all(|j| within(x[j * STRIDE + i], limit));
+                    let want_narrow =
+                        (0..3).all(|j| within(f64::from(singles[j * STRIDE + i]), f64::from(limit as f32)));
+                    assert_eq!((wide[i], narrow[i]), (u8::from(want), u8::from(want_narrow)), "{processor:?}, row {i}");
+                }
+                assert!(wide[rows..].iter().chain(&narrow[rows..]).all(|b| *b == 9), "rows behind are not written");
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from .flights import FLIGHTS, MODELS as FLIGHT_MODELS, NUMBERS, TEXTS, onnx_inputs
+from .flights import FLIGHTS, MODELS as FLIGHT_MODELS, NUMBERS, TEXTS, graph, onnx_inputs
 from .measure import KEPT, OURS, Ours, Settings, Table, Timed, clocked, differing, interleaved
 from .trees import FEATURES, TRAINING, data, onnx_session
 
@@ -22,7 +22,7 @@ def network() -> tuple[Path, Path]:
 
         x, z = data()
         x = x[:TRAINING].astype(np.float32).astype(np.float64)
-        model = MLPRegressor((64, 64), random_state=1, max_iter=8).fit(x, z[:TRAINING])
+        model = MLPRegressor(hidden_layer_sizes=(64, 64), random_state=1, max_iter=8).fit(x, z[:TRAINING])
         joblib.dump(model, saved)
         graph.write_bytes(convert_sklearn(model, initial_types=[("x", FloatTensorType([None, FEATURES]))]).SerializeToString())
     return saved, graph
@@ -70,13 +70,13 @@ def logistic(settings: Settings) -> Table:
     for path, table in ((plain, some), (coded, dictionary)):
         with pa.ipc.new_file(path, table.schema) as out:
             out.write_table(table)
-    saved, graph = FLIGHT_MODELS / "late_logistic.joblib", FLIGHT_MODELS / "late_logistic.onnx"
-    ours, coded_ours, single = Ours(saved, plain, 2 * rows), Ours(saved, coded, 2 * rows), Ours(graph, coded, 2 * rows)
+    saved, tensors = FLIGHT_MODELS / "late_logistic.joblib", graph("late_logistic")
+    ours, coded_ours, single = Ours(saved, plain, 2 * rows), Ours(saved, coded, 2 * rows), Ours(tensors, coded, 2 * rows)
     frame = some.slice(0, rows).to_pandas()
     model = joblib.load(saved)
     reference = model.predict_proba(frame)[:, 1]
     inputs = onnx_inputs(frame)
-    session = onnx_session(graph.read_bytes(), dictionary=True)
+    session = onnx_session(tensors.read_bytes(), dictionary=True)
     found = session(inputs)[1][:, 1]
 
     def differ(o: Ours, tolerance: float) -> str:

@@ -1,8 +1,11 @@
 """Threads, one row, and compiling."""
 
+import subprocess
+from pathlib import Path
+
 import numpy as np
 
-from .measure import OURS, Line, Ours, Settings, Table, Timed, interleaved
+from .measure import KEPT, OURS, Line, Ours, Settings, Table, Timed, interleaved
 from .trees import COMPILED, MODELS, ROWS, TRAINING, data, trained
 
 THREADS = 2
@@ -30,15 +33,43 @@ def threads(settings: Settings) -> list[Table]:
     return tables
 
 
-def one_row(settings: Settings) -> Table:
-    """A batch of one row, called from Rust; peers that generate C code called from Python pay for that."""
-    lines = []
+FEW_ROWS = 1000
+
+
+def from_c(path, x: np.ndarray) -> list[Timed]:
+    """Peers that compile ensembles of LightGBM, called from C: what their table left behind."""
+    program, rows = KEPT / "one_row", KEPT / "one_row.data"
+    subprocess.run(["cc", "-O2", "-o", program, Path(__file__).with_name("one_row.c"), "-ldl"], check=True)
+    np.ascontiguousarray(x[:FEW_ROWS], dtype=np.float64).tofile(rows)
+    compiled, library = path.with_suffix(".lleaves"), path.with_suffix(".lleaves.so")
+    if compiled.exists():
+        subprocess.run(["cc", "-shared", "-o", library, compiled], check=True)
+    libraries = {"lleaves": library, "tl2cgen": path.with_suffix(".tl2cgen.so")}
+
+    def timer(peer: str):
+        def run(batches: int) -> tuple[float, float]:
+            rounds = max(1, batches // FEW_ROWS)
+            command = [program, libraries[peer], peer, rows, str(x.shape[1]), str(FEW_ROWS), str(rounds)]
+            ns = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0])
+            return ns, ns
+
+        return run
+
+    return [Timed(f"{peer}, from C", timer(peer), 1, "") for peer in libraries if libraries[peer].exists()]
+
+
+def one_row(settings: Settings) -> list[Table]:
+    """A batch of one row; ours is called from Rust, peers from C."""
+    tables = []
     for name in MODELS:
         path, x = batch(name)
         ours = Ours(path, x, ROWS)
-        lines += interleaved([Timed(f"{OURS}, {name}", ours.timer(1), 1)], settings.rounds)
+        scorers = [Timed(OURS, ours.timer(1), 1)]
+        if name.startswith("lightgbm"):
+            scorers += from_c(path, x)
+        tables.append(Table(f"one row, {name}", 1, lines=interleaved(scorers, settings.rounds)))
         ours.close()
-    return Table("one_row", 0, lines=lines, note="called from a loop in Rust")
+    return tables
 
 
 def compiling(settings: Settings) -> Table:

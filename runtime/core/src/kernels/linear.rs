@@ -275,12 +275,24 @@ unsafe fn block<L: Lanes, const V: usize, const J: usize>(m: &Map<L::T>, row: us
             }
         }
         let w = w.add(j * inputs + of.first);
-        for k in 0..of.count {
-            let x: [L; V] = std::array::from_fn(|v| L::load(of.x.add(k * of.step + v * L::ROWS)));
-            for (o, sums) in sums.iter_mut().enumerate() {
-                let w = L::all(*w.add(o * inputs + k));
-                (0..V).for_each(|v| sums[v] = sums[v].plus(x[v], w));
-            }
+        // No closure: it would not have the caller's vectors.
+        macro_rules! step {
+            ($k:expr) => {
+                let k = $k;
+                let x: [L; V] = std::array::from_fn(|v| L::load(of.x.add(k * of.step + v * L::ROWS)));
+                for (o, sums) in sums.iter_mut().enumerate() {
+                    let w = L::all(*w.add(o * inputs + k));
+                    (0..V).for_each(|v| sums[v] = sums[v].plus(x[v], w));
+                }
+            };
+        }
+        let pairs = of.count / 2 * 2;
+        for k in (0..pairs).step_by(2) {
+            step!(k);
+            step!(k + 1);
+        }
+        if pairs < of.count {
+            step!(pairs);
         }
         let last = of.first + of.count == inputs;
         for (o, sums) in sums.iter_mut().enumerate() {

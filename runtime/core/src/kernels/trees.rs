@@ -94,6 +94,7 @@ struct Header {
     sum_f64: u64,
     /// Which tests there are beside `<=`: 0 none, 1 `==`, 2 sets too.
     tests: u64,
+    features: u64,
     outputs: u64,
     trees: u64,
     base: u64,
@@ -342,6 +343,7 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
         tests: tests.max().unwrap_or(0),
+        features: u64::from(t.features),
         outputs: u64::from(t.outputs),
         trees: t.trees.len() as u64,
         base: floats(&mut table, t.base, t.sum_f64),
@@ -387,6 +389,8 @@ fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
 
 /// Rows that walk side by side.
 const LANES: usize = 8;
+/// Features of a single row that are copied together.
+const TOGETHER: usize = 128;
 
 /// Where `LANES` walks from `at` arrive: of neighbouring rows in one tree (`STEP` of 1), or of one row in as many trees (0).
 /// `x` points at the first row of the first feature.
@@ -441,11 +445,18 @@ unsafe fn each_leaf<N: Node>(
         let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
         if rows < LANES / 2 {
             // Few rows: a row at a time, trees side by side. Behind the last one stand walks that have arrived.
+            let mut together = [N::X::INFINITY; TOGETHER];
             for row in 0..rows {
+                let (mut x, mut stride) = (x.add(row), stride);
+                // Columns are far apart, and often in one set of the cache.
+                if h.features as usize <= TOGETHER {
+                    let features = together.iter_mut().take(h.features as usize).enumerate();
+                    features.for_each(|(j, to)| *to = *x.add(j * stride));
+                    (x, stride) = (together.as_ptr(), 1);
+                }
                 for first in trees.clone().step_by(LANES) {
                     let n = LANES.min(trees.end - first);
                     let at = std::array::from_fn(|i| if i < n { (*roots.add(first + i))[0] } else { LEAF });
-                    let x = x.add(row);
                     let leaves = match h.tests {
                         0 => walk::<N, 0, 0>(nodes, sets, at, x, stride),
                         1 => walk::<N, 1, 0>(nodes, sets, at, x, stride),

@@ -8,8 +8,6 @@
 //! a copy of its column with negative infinity in NaN's place, which is not above any threshold. Rows are copied first, by groups of
 //! those that walk together, so that what a group reads lies together and lanes differ by a constant.
 
-use std::collections::HashMap;
-
 use super::bins::Value;
 use super::planes::LEAF;
 use crate::blob::{Blob, Plain};
@@ -51,7 +49,8 @@ pub(super) struct Deep<X> {
     /// Per tree of the ensemble.
     roots: Vec<Root>,
     pub columns: Vec<Column>,
-    known: HashMap<Column, u32>,
+    /// By feature, and whether NaN goes left: the column, or what none has.
+    known: Vec<u32>,
     /// Of the leaves by number, tree by tree.
     values: Vec<f64>,
 }
@@ -61,7 +60,7 @@ pub(super) type Test<X> = (X, Column, u32, u32);
 
 impl<X: Value> Deep<X> {
     pub fn new() -> Deep<X> {
-        Deep { steps: vec![], roots: vec![], columns: vec![], known: HashMap::new(), values: vec![] }
+        Deep { steps: vec![], roots: vec![], columns: vec![], known: vec![], values: vec![] }
     }
 
     /// Whether trees of at most so many leaves fit, with at most so many columns.
@@ -93,16 +92,24 @@ impl<X: Value> Deep<X> {
             let (threshold, column, left, right) = test(child);
             let place = self.reserve();
             self.reserve();
-            let next = self.columns.len() as u32;
-            let known = *self.known.entry(column).or_insert(next);
-            if known == next {
-                self.columns.push(column);
-            }
-            self.steps[at] = (threshold, (place - first) as u32, known);
+            self.steps[at] = (threshold, (place - first) as u32, self.column(column));
             open.extend([(left, place, level + 1), (right, place + 1, level + 1)]);
         }
         self.roots.resize(tree, [0; 3]);
         self.roots.push([first as u32, depth, start as u32]);
+    }
+
+    /// The index of a column.
+    fn column(&mut self, column: Column) -> u32 {
+        let at = 2 * column[0] as usize + column[1] as usize;
+        if at >= self.known.len() {
+            self.known.resize(at + 1, u32::MAX);
+        }
+        if self.known[at] == u32::MAX {
+            self.known[at] = self.columns.len() as u32;
+            self.columns.push(column);
+        }
+        self.known[at]
     }
 
     /// Rows that are best scored at a time.
@@ -150,12 +157,17 @@ pub(super) unsafe fn copy_rows<X: Value>(columns: &[Column], x: *const X, stride
         for (c, [feature, low]) in columns.iter().enumerate() {
             // SAFETY: the caller's promise.
             unsafe {
-                let x = x.add(*feature as usize * stride + group * LANES).cast::<[X; LANES]>().read_unaligned();
-                let to = to.add((group * columns.len() + c) * LANES).cast::<[X; LANES]>();
-                // Not equal to itself: NaN.
-                #[allow(clippy::eq_op)]
-                let lowest = |v: X| if v != v { X::of(f64::NEG_INFINITY) } else { v };
-                to.write_unaligned(if *low == 0 { x } else { x.map(lowest) });
+                let mut x = x.add(*feature as usize * stride + group * LANES).cast::<[X; LANES]>().read_unaligned();
+                if *low != 0 {
+                    for v in &mut x {
+                        // Not equal to itself: NaN.
+                        #[allow(clippy::eq_op)]
+                        if *v != *v {
+                            *v = X::of(f64::NEG_INFINITY);
+                        }
+                    }
+                }
+                to.add((group * columns.len() + c) * LANES).cast::<[X; LANES]>().write_unaligned(x);
             }
         }
     }
@@ -200,7 +212,8 @@ impl<X: Value> Walks<X> {
                         }
                     }
                     level += LEVELS;
-                    if level >= depth as usize || at == before {
+                    let moved = (0..LANES).fold(0, |m, lane| m | (at[lane] ^ before[lane]));
+                    if level >= depth as usize || moved == 0 {
                         break;
                     }
                 }

@@ -1,6 +1,6 @@
 //! Which form each tree takes, and the tables of all forms.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::bins::{MOST, Value};
 use super::deep::Deep;
@@ -26,6 +26,8 @@ pub(super) struct Plan {
 const MASKS: usize = 8192;
 /// Programs up to which they are not worth what all of them share: the ranks of the features.
 const FEW: usize = 4;
+/// Features up to which there are walks side by side.
+const FEATURES: usize = 1 << 20;
 
 /// A number that orders as floats do; both zeros are one.
 fn order(x: f64) -> i64 {
@@ -106,8 +108,7 @@ fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
     let mut forms: Vec<Form> = t.trees.iter().map(|tree| form::<N>(t, tree.root)).collect();
     let programs = forms.iter().filter(|f| matches!(f, Form::Program(..))).count();
     let programs = programs > FEW && most_tests(&forms) <= MOST;
-    let columns: HashSet<(u32, bool)> =
-        t.nodes.iter().map(|n| (n.feature, pack_node::<N>(n).parts().1 & MISSING_LEFT != 0)).collect();
+    let columns = columns::<N>(t);
     for f in &mut forms {
         let leaves = match f {
             Form::Program(shape, _) if !programs => shape.leaves,
@@ -115,10 +116,21 @@ fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
             Form::Deep(leaves) => *leaves,
         };
         // A tree without a node has no walk.
-        let fits = leaves > 1 && Deep::<N::X>::fits(leaves.max(LEAVES), columns.len());
+        let fits = leaves > 1 && columns.is_some_and(|c| Deep::<N::X>::fits(leaves.max(LEAVES), c));
         *f = if fits { Form::Deep(leaves) } else { Form::Walked };
     }
     forms
+}
+
+/// Columns that walks over all nodes would read: features, apart where NaN goes left; None where there are too many.
+fn columns<N: Node>(t: &TreesSpec<'_>) -> Option<usize> {
+    let most = t.nodes.iter().map(|n| n.feature as usize).max()?;
+    let mut read = vec![false; 2 * (most + 1).min(FEATURES)];
+    for n in t.nodes {
+        let low = pack_node::<N>(n).parts().1 & MISSING_LEFT != 0;
+        *read.get_mut(2 * n.feature as usize + usize::from(low))? = true;
+    }
+    Some(read.iter().filter(|r| **r).count())
 }
 
 /// The tests of the programs on the feature that has most, equal ones counted again.
@@ -151,6 +163,8 @@ struct Packing<'a, X> {
     planes: usize,
     ranks: usize,
     deep: Deep<X>,
+    /// See [`columns`].
+    columns: Option<usize>,
 }
 
 /// Plans an ensemble's trees.
@@ -167,6 +181,7 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
         planes: 0,
         ranks: 0,
         deep: Deep::new(),
+        columns: columns::<N>(t),
     };
     for (i, form) in forms.into_iter().enumerate() {
         p.add::<N>(table, i, form);
@@ -180,7 +195,7 @@ impl<X: Value> Packing<'_, X> {
         let form = match form {
             Form::Program(shape, leaves) => match self.program(table, tree, &shape, &leaves) {
                 true => return,
-                false if Deep::<X>::fits(shape.leaves, 2 * self.t.features as usize) => Form::Deep(shape.leaves),
+                false if self.columns.is_some_and(|c| Deep::<X>::fits(LEAVES, c)) => Form::Deep(shape.leaves),
                 false => Form::Walked,
             },
             other => other,

@@ -7,7 +7,7 @@
      "sql": "SELECT …"}
     → {"columns": ["a"], "rows": [[0.1], [null], [null]], "seconds": 0.0001}
 
-Engines: sqlite, duckdb, postgres. Types: f64, f32, i64, bool, str. In place of `rows`, `"parquet": PATH` loads a file,
+Engines: sqlite, duckdb, postgres, and library: DuckDB with a compiled library. Types: f64, f32, i64, bool, str. In place of `rows`, `"parquet": PATH` loads a file,
 with `columns` those of its columns; it stays loaded for the next request that asks for the same.
 `"setup": [SQL, …]` runs before `sql`. With `"out": PATH` the result goes to a Parquet file and the answer has its
 number of `rows`. Floats are JSON numbers that read back as the same bits, or "NaN", "Infinity", "-Infinity";
@@ -26,7 +26,7 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-NAMES = ("sqlite", "duckdb", "postgres")
+NAMES = ("sqlite", "duckdb", "postgres", "library")
 ARROW = {"f64": pa.float64(), "f32": pa.float32(), "i64": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

@@ -64,9 +64,22 @@ impl Databases {
 
     /// Runs a statement over one table and gives the column names and rows.
     pub fn query(&mut self, engine: &str, name: &str, table: &Table, sql: &str) -> Result<Answer, String> {
+        self.query_after(engine, name, table, &[], sql)
+    }
+
+    /// The same after other statements.
+    pub fn query_after(
+        &mut self,
+        engine: &str,
+        name: &str,
+        table: &Table,
+        setup: &[String],
+        sql: &str,
+    ) -> Result<Answer, String> {
         let columns: Vec<Value> = table.columns.iter().map(|(n, t)| json!({ "name": n, "type": t.name() })).collect();
         let rows: Vec<Vec<Value>> = table.rows.iter().map(|r| r.iter().map(to_json).collect()).collect();
-        let request = json!({ "engine": engine, "table": name, "columns": columns, "rows": rows, "sql": sql });
+        let request =
+            json!({ "engine": engine, "table": name, "columns": columns, "rows": rows, "setup": setup, "sql": sql });
         let answer = self.ask(&request)?;
         let columns = answer["columns"].as_array().ok_or("no columns")?;
         let rows = answer["rows"].as_array().ok_or("no rows")?;

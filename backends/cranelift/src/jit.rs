@@ -1,11 +1,11 @@
-//! The host as a target, and a program whose code lives in memory.
+//! A program whose code lives in memory.
 
 use std::sync::{Arc, Mutex};
 
-use cranelift::codegen::isa::OwnedTargetIsa;
+use cranelift::codegen::isa::{Builder, OwnedTargetIsa};
 use cranelift::codegen::settings::{self, Configurable};
 use cranelift::jit::{JITBuilder, JITModule};
-use cranelift::module::default_libcall_names;
+use cranelift::module::{Linkage, default_libcall_names};
 use flock_api::Unsupported;
 use flock_core::{FlockEntry, Program, ProgramParts, kernels::kernels};
 use flock_plan::{Plan, unsupported};
@@ -15,8 +15,8 @@ use crate::emit;
 /// The symbol of the entry.
 const ENTRY: &str = "flock_entry";
 
-/// The host with all that its CPU has. `pic` for objects that a linker places; a JIT wants it off.
-pub(crate) fn host(pic: bool) -> Result<OwnedTargetIsa, String> {
+/// The settings of all code. `pic` for objects that a linker places; a JIT wants it off.
+pub(crate) fn finish(isa: Builder, pic: bool) -> Result<OwnedTargetIsa, String> {
     let mut flags = settings::builder();
     let pic = if pic { "true" } else { "false" };
     for (name, value) in
@@ -24,8 +24,12 @@ pub(crate) fn host(pic: bool) -> Result<OwnedTargetIsa, String> {
     {
         flags.set(name, value).map_err(|e| e.to_string())?;
     }
-    let isa = cranelift::native::builder().map_err(str::to_owned)?;
     isa.finish(settings::Flags::new(flags)).map_err(|e| e.to_string())
+}
+
+/// The host with all that its CPU has.
+fn host() -> Result<OwnedTargetIsa, String> {
+    finish(cranelift::native::builder().map_err(str::to_owned)?, false)
 }
 
 /// Code in memory; freed when the last program that uses it goes.
@@ -47,11 +51,11 @@ impl Drop for Code {
 /// Compiles a plan for this machine.
 pub(crate) fn program(plan: Plan) -> Result<Program, Unsupported> {
     let refuse = |why: String| unsupported(&plan.flat.name, "function", why);
-    let isa = host(false).map_err(|e| refuse(format!("Cranelift has no code for this machine: {e}")))?;
+    let isa = host().map_err(|e| refuse(format!("Cranelift has no code for this machine: {e}")))?;
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     builder.symbols(kernels().map(|k| (k.name, k.address)));
     let mut module = JITModule::new(builder);
-    let entry = emit::define(&mut module, &plan, ENTRY).map_err(|e| refuse(e.to_string()))?;
+    let entry = emit::define(&mut module, &plan, ENTRY, Linkage::Export).map_err(|e| refuse(e.to_string()))?;
     module.finalize_definitions().map_err(|e| refuse(e.to_string()))?;
     let address = module.get_finalized_function(entry);
     // SAFETY: the emitter has just defined this function with the signature of an entry.

@@ -1,7 +1,8 @@
 //! Compiles functions of Flock IR to machine code with Cranelift.
 //!
 //! ```text
-//! function ─► plan (flock_plan) ─► emit ─► JIT: a flock_core::Program
+//! function ─► plan (flock_plan) ─► emit ─┬─► JIT: a flock_core::Program
+//!                                        └─► an object file that holds a flock_core::FlockProgram
 //! ```
 //!
 //! The result has the bits of the reference evaluator, `Reals` operators included: sums keep their order, nothing is
@@ -11,12 +12,14 @@
 
 mod emit;
 mod jit;
+mod object;
 
 use flock_api::{Backend, Support, Unsupported};
 use flock_core::Program;
 use flock_ir_spec::{Function, Module, Op, Verified};
+use flock_plan::Plan;
 
-pub use flock_plan::{Options, Trees};
+pub use flock_plan::{Cpu, Options, Trees};
 
 /// Compiles a function of the module for this machine.
 ///
@@ -35,6 +38,15 @@ pub fn compile_with(module: &Verified, function: &str, options: &Options) -> Res
     jit::program(plan).map_err(|e| vec![e])
 }
 
+/// A plan as an object file for that processor. It needs the runtime library, and has one symbol for others,
+/// [`flock_plan::program_symbol`]: a [`flock_core::FlockProgram`]. `name`, which all symbols begin with, is a C identifier.
+///
+/// # Errors
+/// Where Cranelift has no code for the processor, or takes no function as long as one of the plan.
+pub fn object(plan: &Plan, name: &str, cpu: Cpu) -> Result<Vec<u8>, Unsupported> {
+    object::write(plan, name, cpu)
+}
+
 /// The backend.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cranelift(pub Options);
@@ -51,7 +63,7 @@ impl Backend for Cranelift {
     }
 
     fn cost(&self, module: &Module, function: &Function) -> f64 {
-        flock_plan::nanoseconds(module, function)
+        flock_plan::nanoseconds(module, function, &flock_plan::Rates::NARROW)
     }
 
     fn emit(&self, module: &Verified, function: &str) -> Result<Program, Vec<Unsupported>> {

@@ -24,9 +24,11 @@
 mod build;
 mod constants;
 mod cost;
+mod cpu;
 mod documents;
 mod flatten;
 mod fuse;
+mod image;
 mod kernels;
 mod layout;
 mod trees;
@@ -37,9 +39,11 @@ use flock_ir_spec::{ConstId, DType, FrameType, NodeId, Op, Verified};
 
 pub use build::size;
 pub use constants::BlobId;
-pub use cost::{Trees, nanoseconds};
+pub use cost::{Rates, Trees, code_nodes, nanoseconds};
+pub use cpu::Cpu;
 pub use flatten::{Flat, FlatOutput, unsupported};
 pub use fuse::frame_operands;
+pub use image::{DataItem, Relocation, entry_symbol, program_symbol};
 pub use trees::{CHOSEN, narrow, reachable};
 
 /// Choices that change the code and not the result.

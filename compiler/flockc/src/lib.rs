@@ -3,12 +3,14 @@
 
 pub mod artefact;
 pub mod cli;
+pub mod codegen;
 pub mod compile;
 pub mod embedded;
 pub mod error;
 pub mod explain;
 pub mod frames;
 pub mod inspect;
+pub mod library;
 pub mod optimize;
 pub mod outline;
 mod output;

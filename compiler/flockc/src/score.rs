@@ -5,9 +5,10 @@ use flock_core::Field;
 pub use flock_engine::Scorer;
 use flock_engine::{CompiledScorer, EngineError, Keep};
 use flock_ir_spec::eval::{self, Rounding};
-use flock_ir_spec::{Diagnostic, Function, Module};
+use flock_ir_spec::{Diagnostic, Function, Module, Verified};
 
 use crate::artefact::Pipeline;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::frames;
 
@@ -67,10 +68,16 @@ pub fn reference_rounded(pipeline: &Pipeline, rounding: Option<Rounding>) -> Res
 }
 
 /// A pipeline as machine code, made on the spot.
-pub fn native(pipeline: &Pipeline) -> Result<Box<dyn Scorer>> {
-    let program = flock_cranelift::compile(&pipeline.module, &pipeline.name)
-        .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))?;
-    Ok(Box::new(CompiledScorer::new(program)))
+pub fn native(pipeline: &Pipeline, codegen: Codegen) -> Result<Box<dyn Scorer>> {
+    Ok(Box::new(compiled(&pipeline.module, &pipeline.name, codegen)?))
+}
+
+/// A function of a module as machine code.
+pub(crate) fn compiled(module: &Verified, function: &str, codegen: Codegen) -> Result<CompiledScorer> {
+    let program = codegen.backend()?.emit(module, function);
+    program
+        .map(CompiledScorer::new)
+        .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))
 }
 
 /// The outputs for a batch whose columns are bound by name.

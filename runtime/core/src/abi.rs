@@ -74,7 +74,7 @@ pub struct FlockColumn {
 }
 
 /// A text element within a block: `len` bytes of UTF-8 at `ptr`, borrowed from an input, a constant or the arena.
-/// 16 bytes; `ptr` is never null, also where `len` is 0.
+/// 16 bytes; `ptr` is never null within a block, also where `len` is 0. In a row of the C ABI a null `ptr` is a missing text.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FlockStr {
@@ -136,6 +136,18 @@ impl FlockKind {
             FlockKind::Str => "str",
         }
     }
+
+    /// The kind of that number.
+    pub const fn of(number: u32) -> Option<FlockKind> {
+        Some(match number {
+            0 => FlockKind::Bool,
+            1 => FlockKind::I64,
+            2 => FlockKind::F32,
+            3 => FlockKind::F64,
+            4 => FlockKind::Str,
+            _ => return None,
+        })
+    }
 }
 
 /// An output column of a batch: memory of the caller that the entry fills. The `flock_store_*` kernels write it.
@@ -180,18 +192,81 @@ pub struct FlockCall {
 pub enum FlockStatus {
     /// Done.
     Ok = 0,
-    /// A column has another layout or kind than the program was compiled for.
+    /// A column is absent, there twice, or of a type that the input cannot be made of.
     Schema = 1,
-    /// A length or offset does not fit.
+    /// A length, an offset or a count is negative, overflows, or does not fit the others.
     Length = 2,
     /// A null where none is allowed.
     Null = 3,
-    /// The arena cannot grow any more.
+    /// Memory cannot be had, or text outgrows 2 GiB in one batch.
     Memory = 4,
+    /// A null pointer where there must be a structure or a buffer, or a structure that was released.
+    Argument = 5,
+    /// A buffer is not aligned to its elements.
+    Alignment = 6,
+    /// The program is of another version of this library, or damaged.
+    Version = 7,
+    /// A fault of this library; nothing was written.
+    Internal = 8,
 }
 
 /// The compiled function.
 pub type FlockEntry = unsafe extern "C" fn(*mut FlockCall) -> i32;
+
+/// The number of this layout, in every [`FlockProgram`]; a runtime refuses programs of another.
+pub const FLOCK_ABI: u32 = 1;
+
+/// An input or output of a [`FlockProgram`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct FlockField {
+    /// The name: UTF-8, not ended by a zero.
+    pub name: *const u8,
+    /// Its bytes.
+    pub name_length: usize,
+    /// A [`FlockKind`].
+    pub kind: u32,
+    /// 1 where an element may be missing, 0 where none may.
+    pub nullable: u32,
+}
+
+/// A compiled function with all that it needs, as an object file holds it: read-only data under the symbol `NAME_program`.
+/// A pointer whose count is 0 may be null.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct FlockProgram {
+    /// [`FLOCK_ABI`] of the compiler that wrote it.
+    pub version: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The compiled function.
+    pub entry: Option<FlockEntry>,
+    /// Most rows of a block; also the stride of every frame in scratch. A multiple of 64.
+    pub block_rows: usize,
+    /// Bytes of scratch that a call needs.
+    pub scratch_bytes: usize,
+    /// The inputs in the order of [`FlockCall::inputs`].
+    pub inputs: *const FlockField,
+    /// Their number.
+    pub input_count: usize,
+    /// The outputs in the order of [`FlockCall::outputs`].
+    pub outputs: *const FlockField,
+    /// Their number.
+    pub output_count: usize,
+    /// The dictionary look-ups to prepare per batch.
+    pub memos: *const crate::Memo,
+    /// Their number.
+    pub memo_count: usize,
+    /// The blobs in the order of [`FlockCall::constants`], each 64-byte aligned.
+    pub constants: *const *const u8,
+    /// Their number.
+    pub constant_count: usize,
+}
+
+// SAFETY: a program is read-only data, and its entry may run on many threads.
+unsafe impl Sync for FlockProgram {}
+// SAFETY: as above.
+unsafe impl Send for FlockProgram {}
 
 /// Byte offsets of the fields of [`FlockCall`] and sizes of what it points to, for code generators.
 pub mod layout {

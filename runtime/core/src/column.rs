@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::abi::{FlockColumn, FlockKind, FlockLayout, FlockStatus};
+use crate::batch::{OutputColumn, Values};
 use crate::error::CoreError;
 use crate::kernels::columns::{each_text, flock_load_bool, flock_load_f32, flock_load_f64, flock_load_i64, pack_bits};
-use crate::program::{OutputColumn, Values};
 
 /// A number type that a column can hold.
 pub trait Number: Copy {
@@ -109,9 +109,15 @@ impl<'a> Column<'a> {
 
     /// Text by Arrow's views (length and 12 bytes, or length, prefix, buffer, offset) and the buffers they name.
     pub fn views(views: &'a [u128], buffers: &[&'a [u8]]) -> Result<Column<'a>, CoreError> {
-        let inside = |v: &u128| {
-            let (len, buffer, start) = (*v as u32, (*v >> 64) as u32 as usize, (*v >> 96) as u32);
-            len <= 12 || buffers.get(buffer).is_some_and(|b| u64::from(start) + u64::from(len) <= b.len() as u64)
+        // SAFETY: the same bytes, of a lesser alignment.
+        Column::words(unsafe { std::slice::from_raw_parts(views.as_ptr().cast(), views.len()) }, buffers)
+    }
+
+    /// The same with views as words, in the order in which they lie: other libraries align them less.
+    pub fn words(views: &'a [[u32; 4]], buffers: &[&'a [u8]]) -> Result<Column<'a>, CoreError> {
+        let inside = |[len, _, buffer, start]: &[u32; 4]| {
+            let end = u64::from(*start) + u64::from(*len);
+            *len <= 12 || buffers.get(*buffer as usize).is_some_and(|b| end <= b.len() as u64)
         };
         if !views.iter().all(inside) {
             return Err(short("a text"));
@@ -160,6 +166,29 @@ impl<'a> Column<'a> {
 
     fn is(&self, layout: FlockLayout) -> bool {
         self.raw.layout == layout as u32
+    }
+
+    /// What it holds, for a message.
+    pub(crate) fn describe(&self) -> &'static str {
+        const NAMES: [&str; 16] = [
+            "nulls",
+            "truth values",
+            "i8",
+            "i16",
+            "i32",
+            "i64",
+            "u8",
+            "u16",
+            "u32",
+            "u64",
+            "f32",
+            "f64",
+            "text",
+            "text",
+            "text",
+            "a dictionary",
+        ];
+        NAMES.get(self.raw.layout as usize).copied().unwrap_or("an unknown layout")
     }
 
     /// Whether the loading kernels can make that kind of it.
@@ -224,7 +253,7 @@ impl Column<'_> {
     /// `Schema` where it cannot become that kind, `Length` where an unsigned value is beyond i64 or text beyond 2 GiB.
     pub fn to_kind(&self, kind: FlockKind) -> Result<OutputColumn, CoreError> {
         if !self.gives(kind) {
-            let message = format!("layout {} cannot become {}", self.raw.layout, kind.name());
+            let message = format!("{} cannot become {}", self.describe(), kind.name());
             return Err(CoreError::new(FlockStatus::Schema, "batch", message));
         }
         if let Some(row) = self.beyond_i64().filter(|_| kind == FlockKind::I64) {

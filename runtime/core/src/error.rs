@@ -16,7 +16,8 @@ pub struct CoreError {
 }
 
 impl CoreError {
-    pub(crate) fn new(status: FlockStatus, place: impl Into<String>, message: impl Into<String>) -> CoreError {
+    /// Such a fault.
+    pub fn new(status: FlockStatus, place: impl Into<String>, message: impl Into<String>) -> CoreError {
         CoreError { status, place: place.into(), message: message.into() }
     }
 }

@@ -22,20 +22,27 @@
 //! widths of its frames. A frame in scratch is column-major with `block_rows` as its stride, of bool (a byte), i64,
 //! f32, f64 or text ([`abi::FlockStr`]); a frame that may be null has one validity byte per element beside it.
 //!
-//! [`Program`] holds all of it and is the safe way to call it; strategies of a kernel (how trees are walked, say) are
+//! [`Program`] holds all of it and is the safe way to call it, whether its code was made on the spot or lies in an object
+//! file as a [`FlockProgram`]; strategies of a kernel (how trees are walked, say) are
 //! chosen inside of `pack_*` and written in the blob's header, so that code compiled once profits.
 
 pub mod abi;
 mod arena;
+mod batch;
 mod blob;
 mod column;
 mod error;
 pub mod kernels;
 mod program;
+mod row;
 mod threads;
 
-pub use abi::{FlockCall, FlockColumn, FlockEntry, FlockKind, FlockLayout, FlockOutput, FlockStatus, FlockStr};
+pub use abi::{
+    FLOCK_ABI, FlockCall, FlockColumn, FlockEntry, FlockField, FlockKind, FlockLayout, FlockOutput, FlockProgram,
+    FlockStatus, FlockStr,
+};
 pub use arena::Arena;
+pub use batch::{Batch, OutputColumn, Part, Scratch, Values};
 pub use blob::{ALIGN, Blob, Plain};
 pub use column::{Code, Column, Number};
 pub use error::CoreError;
@@ -47,5 +54,6 @@ pub use kernels::tables::{pack_table_bool, pack_table_f32, pack_table_f64, pack_
 pub use kernels::text::pack_pattern;
 pub use kernels::trees::{PackedTrees, TreeNodeSpec, TreeSpec, TreesSpec, pack_trees};
 pub use kernels::{Abi, Kernel, PackError, kernel, kernels};
-pub use program::{Field, Memo, OutputColumn, Program, ProgramParts, Scratch, Values};
+pub use program::{Field, Memo, Program, ProgramParts};
+pub use row::{Row, RowLayout};
 pub use threads::ordered_map;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use flock::artefact::{self, LoadOptions, Pipeline};
+use flock::codegen::Codegen;
 use flock::{frames, score};
 use flock_ir_spec::{DType, Diagnostic, Frame, FrameType, Scalar};
 use flock_testsuite::case::{Case, Table, all_cases};
@@ -22,8 +23,8 @@ pub struct Subject {
     pub suffix: String,
     pub model: std::path::PathBuf,
     columns: Option<Vec<String>>,
-    data: Table,
-    run: Table,
+    pub data: Table,
+    pub run: Table,
     /// Words of the reason for which the model is refused, in a case that is there to hold that.
     pub refused: Option<String>,
 }
@@ -103,7 +104,7 @@ fn batch(data: &Table) -> RecordBatch {
 }
 
 /// The columns that an engine gave, by name.
-type Columns = BTreeMap<String, Vec<Scalar>>;
+pub type Columns = BTreeMap<String, Vec<Scalar>>;
 
 /// An engine may give an array in another form (views of text, narrower integers): the pipeline says what it holds.
 fn from_arrays(
@@ -168,7 +169,7 @@ fn judged(s: &Subject, found: Result<Columns, Fault>) -> Verdict {
 }
 
 /// What differs from the library's answer, at most a few lines, and the greatest difference of a float.
-fn compared(s: &Subject, found: &Columns) -> (Vec<String>, f64) {
+pub fn compared(s: &Subject, found: &Columns) -> (Vec<String>, f64) {
     let (mut all, mut worst) = (Vec::new(), 0.0f64);
     for (j, (name, dtype)) in s.run.columns.iter().enumerate() {
         let Some(column) = found.get(name) else {
@@ -247,7 +248,8 @@ type Ask = Box<dyn FnMut(&Subject) -> Result<Columns, Fault>>;
 fn asker(engine: &'static str) -> Result<Ask, String> {
     Ok(match engine {
         "reference" => Box::new(|s| score_with(s, score::reference)),
-        "native" => Box::new(|s| score_with(s, score::native)),
+        "native" => Box::new(|s| score_with(s, |p| score::native(p, Codegen::Cranelift))),
+        "llvm" => Box::new(|s| score_with(s, |p| score::native(p, Codegen::Llvm))),
         // The optimiser must not change an answer.
         "optimized" => Box::new(|s| score_with(s, |p| score::reference(&flock::optimize::function(p)?.pipeline))),
         "datafusion" => embedded()?,
@@ -313,6 +315,12 @@ fn native() {
     check("native");
 }
 
+#[cfg(feature = "llvm")]
+#[test]
+fn llvm() {
+    check("llvm");
+}
+
 #[test]
 fn optimized() {
     check("optimized");
@@ -376,9 +384,9 @@ fn embedded() -> Result<Ask, String> {
 }
 
 /// A column that says which row it is: a database may give rows in another order.
-const ROW: &str = "row number";
+pub const ROW: &str = "row number";
 
-fn numbered(data: &Table) -> Table {
+pub fn numbered(data: &Table) -> Table {
     let mut table = data.clone();
     table.columns.push((ROW.into(), DType::I64));
     table.rows.iter_mut().enumerate().for_each(|(i, row)| row.push(Scalar::I64(i as i64)));
@@ -386,7 +394,7 @@ fn numbered(data: &Table) -> Table {
 }
 
 /// The columns of an answer in the order of the rows that were asked.
-fn in_order(pipeline: &Pipeline, mut answer: Answer) -> Result<Columns, String> {
+pub fn in_order(pipeline: &Pipeline, mut answer: Answer) -> Result<Columns, String> {
     let at = answer.columns.iter().position(|c| c == ROW).ok_or("the kept column is not there")?;
     answer.rows.sort_by_key(|r| r[at].as_i64());
     let column = |j: usize| {

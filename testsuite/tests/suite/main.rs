@@ -6,6 +6,8 @@ mod cases;
 mod cli;
 mod coverage;
 mod emitted;
+mod linked;
+mod linked_databases;
 mod operators;
 mod queries;
 mod readme;

@@ -45,6 +45,11 @@ impl Layout {
         self.target.join("skops")
     }
 
+    /// The crates that programs run with.
+    pub fn runtime(&self) -> PathBuf {
+        self.repository.join("runtime")
+    }
+
     /// The root of the `.flk` files.
     pub fn cases(&self) -> PathBuf {
         self.repository.join("testsuite/cases")

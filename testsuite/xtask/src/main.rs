@@ -3,6 +3,7 @@
 //! `cargo xtask` alone prints the verbs. Environments are made on first use and made again when their pins change.
 
 mod flights;
+mod header;
 mod layout;
 mod oracle;
 mod postgres;
@@ -25,6 +26,7 @@ cargo xtask random N [--seed S] [--jobs J] [--only CLASS…]
                                   N random pipelines, flockc beside the library; failures become cases in target/random
 cargo xtask skops                 save the models of the cases by skops as well; prints `FLOCK_SKOPS=…`
 cargo xtask engines               answer requests for databases, a JSON per line
+cargo xtask header [--check]      runtime/static/include/flock.h by cbindgen; --check writes nothing
 cargo xtask postgres DIR [--stop] a throw-away PostgreSQL in DIR; prints `FLOCK_POSTGRES=…`
 
 FLOCK_ORACLE_DIR   where the environments live, else target/oracle
@@ -58,6 +60,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "random" => oracle::random(&layout, rest),
         "skops" => oracle::skops(&layout),
         "engines" => oracle::engines(&layout),
+        "header" => header::run(&layout, rest),
         "postgres" => postgres::run(rest),
         _ => Err(Failure::Usage(format!("there is no verb `{verb}`"))),
     }

@@ -32,9 +32,9 @@ pub(crate) type Done<T> = Result<T, Box<ModuleError>>;
 const PART: usize = 1500;
 
 /// Defines the entry and all that it calls; `name` is its symbol.
-pub(crate) fn define<M: Module>(module: &mut M, plan: &Plan, name: &str) -> Done<FuncId> {
+pub(crate) fn define<M: Module>(module: &mut M, plan: &Plan, name: &str, linkage: Linkage) -> Done<FuncId> {
     let mut writer = Writer { module, context: FunctionBuilderContext::new(), name, trees: 0 };
-    writer.entry(plan)
+    writer.entry(plan, linkage)
 }
 
 /// Writes functions into a module.
@@ -46,7 +46,7 @@ pub(crate) struct Writer<'m, M> {
 }
 
 impl<M: Module> Writer<'_, M> {
-    fn entry(&mut self, plan: &Plan) -> Done<FuncId> {
+    fn entry(&mut self, plan: &Plan, linkage: Linkage) -> Done<FuncId> {
         let mut parts = Vec::new();
         let mut rest = plan.steps.as_slice();
         while !rest.is_empty() {
@@ -63,7 +63,7 @@ impl<M: Module> Writer<'_, M> {
         signature.params.push(AbiParam::new(types::I64));
         signature.returns.push(AbiParam::new(types::I32));
         let symbol = self.name.to_owned();
-        self.function(&symbol, Linkage::Export, signature, |module, b| {
+        self.function(&symbol, linkage, signature, |module, b| {
             let call = b.block_params(entry_block(b))[0];
             for part in &parts {
                 let f = module.declare_func_in_func(*part, b.func);

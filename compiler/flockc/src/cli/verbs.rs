@@ -6,13 +6,16 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use flock_engine::OutputKind;
+use flock_plan::Cpu;
 use serde_json::{Value, json};
 
 use super::args::{self, Cli, Engine, Target, Verb};
 use super::show;
 use crate::artefact::{LoadOptions, Pipeline};
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
-use crate::{artefact, compile, explain, inspect, query, run, verify};
+use crate::library::Kind;
+use crate::{artefact, compile, explain, inspect, library, query, run, verify};
 
 /// Runs a verb.
 pub fn dispatch(cli: &Cli) -> Result<ExitCode> {
@@ -53,7 +56,50 @@ fn load(path: &Path, names: &args::Names, data: Option<&Path>) -> Result<Pipelin
 }
 
 fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
-    absent_target(a)?;
+    let kind = match a.to {
+        Target::Sql | Target::Ir => return compile_text(a),
+        Target::Object => Kind::Object,
+        Target::Staticlib => Kind::Static,
+        Target::Sharedlib => Kind::Shared,
+        Target::Wgsl => {
+            let message =
+                "`wgsl` needs the cargo feature `wgpu` (GPU kernels), which this version of flockc does not have yet";
+            return Err(Error::usage("--to wgsl", message, "use --to sql, or `flockc run` on the processor"));
+        }
+    };
+    only_for_sql(a, "a library")?;
+    let codegen = a.codegen.unwrap_or_default();
+    codegen.with(Engine::Native)?;
+    let cpu = cpu(a.cpu.as_deref())?;
+    let missing = || Error::usage("-o", "a library is a file, and its header beside it", "for example -o libscore.a");
+    let out = a.output_file.as_deref().ok_or_else(missing)?;
+    library::name(out)?;
+    let pipeline = load(&a.pipeline, &a.columns.names, None)?.with_outputs(&a.columns.wanted())?;
+    let request = library::Request {
+        pipeline: &pipeline,
+        source: &a.pipeline,
+        kind,
+        out,
+        cpu,
+        codegen,
+        no_optimize: a.no_optimize,
+    };
+    // The library itself comes last: where it is, what describes it is.
+    library::files(&request)?.iter().try_for_each(|(path, bytes)| write_whole(path, bytes))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The processor of that name.
+fn cpu(name: Option<&str>) -> Result<Cpu> {
+    let Some(name) = name else { return Ok(Cpu::portable()) };
+    Cpu::of(name).ok_or_else(|| {
+        let known = Cpu::ALL.map(Cpu::name).join(", ");
+        Error::usage("--cpu", format!("`{name}` is no processor that there is code for"), format!("one of: {known}"))
+    })
+}
+
+/// SQL or IR.
+fn compile_text(a: &args::Compile) -> Result<ExitCode> {
     if a.cpu.is_some() || a.codegen.is_some() {
         return Err(Error::usage(
             "--cpu, --codegen",
@@ -63,7 +109,7 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
     }
     let options = if a.to == Target::Sql { Some(sql_options(a)?) } else { None };
     if options.is_none() {
-        only_for_sql(a)?;
+        only_for_sql(a, "Flock IR")?;
     }
     let pipeline = load(&a.pipeline, &a.columns.names, None)?.with_outputs(&a.columns.wanted())?;
     let text = match options {
@@ -71,21 +117,6 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
         None => compile::ir(&pipeline, a.no_optimize)?,
     };
     emit(a.output_file.as_deref(), &text)
-}
-
-/// Targets that no build of this version has, with what they wait for.
-fn absent_target(a: &args::Compile) -> Result<()> {
-    let native = "use `flockc run`, which makes machine code on the spot, or --to sql";
-    let llvm = a.codegen.as_deref() == Some("llvm");
-    let (what, help) = match a.to {
-        Target::Sql | Target::Ir => return Ok(()),
-        Target::Wgsl => ("the cargo feature `wgpu` (GPU kernels)", "use --to sql, or `flockc run` on the processor"),
-        _ if llvm => ("the cargo feature `llvm`", native),
-        _ => ("object files from the code generator `cranelift`, or the cargo feature `llvm`", native),
-    };
-    let name = format!("{:?}", a.to).to_lowercase();
-    let message = format!("`{name}` needs {what}, which this version of flockc does not have yet");
-    Err(Error::usage(&format!("--to {name}"), message, help))
 }
 
 /// What `--to sql` needs to know; a dialect that there is.
@@ -103,7 +134,7 @@ fn sql_options(a: &args::Compile) -> Result<compile::SqlOptions> {
 }
 
 /// Flags that shape a statement are wrong where none is written.
-fn only_for_sql(a: &args::Compile) -> Result<()> {
+fn only_for_sql(a: &args::Compile, what: &str) -> Result<()> {
     let given = [
         ("--dialect", a.dialect.is_some()),
         ("--table", a.table.is_some()),
@@ -114,7 +145,8 @@ fn only_for_sql(a: &args::Compile) -> Result<()> {
     if flags.is_empty() {
         return Ok(());
     }
-    Err(Error::usage(&flags.join(", "), "a SQL statement has this, Flock IR does not", "leave it out, or use --to sql"))
+    let message = format!("a SQL statement has this, {what} does not");
+    Err(Error::usage(&flags.join(", "), message, "leave it out, or use --to sql"))
 }
 
 /// Writes a file that appears whole or not at all; a link's target is what is written, and what is no file (a pipe, a
@@ -166,12 +198,14 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
         }
         _ => {}
     }
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let pipeline = load(&a.pipeline, &a.columns.names, Some(&a.data))?.with_outputs(&a.columns.wanted())?;
     let request = run::Request {
         pipeline: &pipeline,
         data: &a.data,
         out: a.output_file.as_deref(),
         engine: a.engine,
+        codegen: a.codegen,
         keep: &a.columns.keep,
         threads: a.threads.map(usize::from),
         strict: a.strict,
@@ -217,12 +251,14 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
         define: &a.named.define,
         dialect: a.dialect.as_deref(),
         engine: a.engine,
+        codegen: a.codegen.unwrap_or_default(),
         out: a.output_file.as_deref(),
         threads: a.threads.map(usize::from),
     }
 }
 
 fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let request = query_request(a);
     if a.explain {
         query::engine(a.engine)?;
@@ -267,6 +303,7 @@ fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
         define: &a.named.define,
         dialect: None,
         engine: Engine::Auto,
+        codegen: Codegen::default(),
         out: None,
         threads: None,
     };
@@ -284,8 +321,10 @@ fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
 
 fn verify_verb(a: &args::Verify, json: bool) -> Result<ExitCode> {
     verify::engines(&a.engines)?;
+    let codegen = a.codegen.unwrap_or_default();
+    codegen.with(Engine::Native)?;
     let pipeline = load(&a.pipeline, &a.names, a.data.as_deref())?;
-    let done = verify::verify(&pipeline, &a.engines, a.data.as_deref(), a.expected.as_deref())?;
+    let done = verify::verify(&pipeline, &a.engines, codegen, a.data.as_deref(), a.expected.as_deref())?;
     let hash = artefact::file_hash(&a.pipeline)?;
     let certificate = verify::certificate(&pipeline, &hash, &done);
     if let Some(path) = &a.certificate {

@@ -145,13 +145,15 @@ unsafe fn find_number(table: *const u8, key: u64) -> i64 {
 }
 
 /// The positions of a dictionary's entries, where the column has a dictionary that is worth it.
-pub(crate) fn memo(column: &Column<'_>, table: &Blob, rows: usize) -> Option<Vec<i64>> {
+/// # Safety
+/// `table` was written by [`pack_index_str`].
+pub(crate) unsafe fn memo(column: &Column<'_>, table: *const u8, rows: usize) -> Option<Vec<i64>> {
     let values = column.values().filter(|v| v.len() <= rows)?;
     let mut out = vec![-1; values.len()];
     // SAFETY: the column was checked when it was made, and the table is the one that the program names.
     unsafe {
         each_text(values.as_raw(), 0, values.len(), std::ptr::null_mut(), |i, s, _| {
-            out[i] = find_text(table.as_ptr(), s.bytes());
+            out[i] = find_text(table, s.bytes());
         })
     };
     Some(out)

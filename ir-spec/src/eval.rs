@@ -8,11 +8,13 @@ use crate::diagnostic::Diagnostic;
 use crate::frame::Frame;
 use crate::graph::{Graph, NodeId};
 use crate::module::{Function, Module};
-use crate::ops::{Apply, Arg, Attr, ColumnId, Meaning, Op};
+use crate::ops::{Apply, Arg, Attr, ColumnId, Exactness, Meaning, Op};
 
 mod relation;
+mod rounding;
 
 pub use relation::{Table, query};
+pub use rounding::Rounding;
 
 /// Elements of the widest frame that are evaluated at once: rows are taken in pieces of so many over its width, which
 /// the row law allows.
@@ -30,9 +32,31 @@ pub struct Leaves<'a> {
 /// Evaluates a function of the module on `rows` rows. `params` are in the order of [`Function::params`], with the
 /// dtype, width and nulls that these say. Gives the outputs in order.
 pub fn call(module: &Module, function: &Function, rows: usize, params: &[Frame]) -> Result<Vec<Frame>, Diagnostic> {
+    called(module, function, rows, params, None)
+}
+
+/// Like [`call`], with every step that is equal only up to rounding moved by it: how far the outputs go from those of
+/// [`call`] is what rounding can change of them, and a row whose label turns stands on a threshold.
+pub fn call_rounded(
+    module: &Module,
+    function: &Function,
+    rows: usize,
+    params: &[Frame],
+    rounding: Rounding,
+) -> Result<Vec<Frame>, Diagnostic> {
+    called(module, function, rows, params, Some(rounding))
+}
+
+fn called(
+    module: &Module,
+    function: &Function,
+    rows: usize,
+    params: &[Frame],
+    rounding: Option<Rounding>,
+) -> Result<Vec<Frame>, Diagnostic> {
     check_arguments(function, rows, params)?;
     let roots: Vec<NodeId> = function.outputs.iter().map(|o| o.node).collect();
-    frames(module, &function.graph, &roots, rows, &Leaves { params, columns: None })
+    evaluated(module, &function.graph, &roots, rows, &Leaves { params, columns: None }, rounding)
 }
 
 fn check_arguments(function: &Function, rows: usize, params: &[Frame]) -> Result<(), Diagnostic> {
@@ -64,11 +88,23 @@ pub fn frames(
     rows: usize,
     leaves: &Leaves<'_>,
 ) -> Result<Vec<Frame>, Diagnostic> {
+    evaluated(module, graph, roots, rows, leaves, None)
+}
+
+fn evaluated(
+    module: &Module,
+    graph: &Graph,
+    roots: &[NodeId],
+    rows: usize,
+    leaves: &Leaves<'_>,
+    rounding: Option<Rounding>,
+) -> Result<Vec<Frame>, Diagnostic> {
     let live = graph.reachable(roots.iter().copied());
     let widest = graph.iter().filter(|(id, _)| live[id.index()]).filter_map(|(id, _)| graph.frame_type(id));
     let piece = (PIECE / widest.map(|t| t.width as usize).max().unwrap_or(1).max(1)).max(8);
-    let run =
-        |start: usize, len: usize| Run { module, graph, live: &live, leaves, start, rows: len, all: rows }.roots(roots);
+    let run = |start: usize, len: usize| {
+        Run { module, graph, live: &live, leaves, start, rows: len, all: rows, rounding }.roots(roots)
+    };
     if rows <= piece {
         return run(0, rows);
     }
@@ -98,6 +134,8 @@ struct Run<'a> {
     rows: usize,
     /// Rows that leaves hold.
     all: usize,
+    /// What moves the steps that are equal only up to rounding.
+    rounding: Option<Rounding>,
 }
 
 impl<'a> Run<'a> {
@@ -181,14 +219,25 @@ impl<'a> Run<'a> {
             }
             _ => {
                 let args = self.args(node, values)?;
-                let out = graph.frame_type(id).ok_or_else(|| fail("is no frame"))?;
-                let apply = Apply { rows: self.rows, attr: &node.attr, args: &args, out };
-                match node.op.record().meaning {
-                    Meaning::Eval(f) => Ok(Cow::Owned(f(&apply))),
-                    Meaning::Expands(_) => expanded(&args, graph, id, self.rows).map(Cow::Owned),
-                    Meaning::Leaf => Err(fail("is known to the target database only")),
-                }
+                let rounding = self.rounding.filter(|_| node.op.record().exact == Exactness::Reals);
+                let rounding = rounding.map(|r| r.at(id.index(), self.start));
+                let Some(rounding) = rounding else { return self.applied(id, &args).map(Cow::Owned) };
+                let moved: Vec<Option<Frame>> = args.iter().map(|arg| rounding.operand(arg, self.rows)).collect();
+                let args: Vec<Arg<'_>> =
+                    moved.iter().zip(&args).map(|(moved, arg)| moved.as_ref().map_or(*arg, Arg::Frame)).collect();
+                self.applied(id, &args).map(|frame| Cow::Owned(rounding.result(frame)))
             }
+        }
+    }
+
+    fn applied(&self, id: NodeId, args: &[Arg<'_>]) -> Result<Frame, Diagnostic> {
+        let node = self.graph.node(id);
+        let fail = |why: &str| unevaluable(self.graph, id, why);
+        let out = self.graph.frame_type(id).ok_or_else(|| fail("is no frame"))?;
+        match node.op.record().meaning {
+            Meaning::Eval(f) => Ok(f(&Apply { rows: self.rows, attr: &node.attr, args, out })),
+            Meaning::Expands(_) => expanded(args, self.graph, id, self.rows),
+            Meaning::Leaf => Err(fail("is known to the target database only")),
         }
     }
 
@@ -229,7 +278,10 @@ impl<'a> Run<'a> {
         let roots = asked.iter().map(|o| f.output(o).map(|o| o.node).ok_or_else(|| fail("names no output")));
         let roots = roots.collect::<Result<Vec<_>, _>>()?;
         let leaves = Leaves { params: &params, columns: None };
-        Ok(asked.into_iter().zip(frames(self.module, &f.graph, &roots, self.rows, &leaves)?).collect())
+        Ok(asked
+            .into_iter()
+            .zip(evaluated(self.module, &f.graph, &roots, self.rows, &leaves, self.rounding)?)
+            .collect())
     }
 }
 

@@ -20,14 +20,14 @@ pub mod trees;
 pub mod types;
 pub mod verify;
 
-pub use flock_text::{Unit, city_hash};
+pub use flock_text::{Digest, Unit, city_hash};
 
 pub use constant::{ConstId, Constant, Pool};
 pub use diagnostic::{Diagnostic, Faults};
 pub use frame::{Data, Frame, FrameBuilder, Scalar};
 pub use graph::{Graph, Node, NodeId, TypeError};
 pub use module::{Function, FunctionBuilder, Module, Output, Param};
-pub use ops::{Attr, ColumnId, Composite, Exactness, Op, Record, Word};
+pub use ops::{Attr, ColumnId, Composite, Exactness, Op, Record, Word, digest_of};
 pub use relation::{Aggregate, AggregateKind, ColumnDef, JoinKind, Query, Rel, RelId, SortKey};
 pub use sets::CategorySets;
 pub use terms::{Features, Terms};

@@ -300,3 +300,29 @@ fn rows_are_taken_in_pieces_unseen() {
         assert_eq!(out[1].get(i, 0), if null { Scalar::Null } else { Scalar::I64(i.div_ceil(4) as i64) }, "row {i}");
     }
 }
+
+/// Rounding moves a sum by as much as its terms are, not by as much as it is, the same for a seed always; what has the same
+/// bits on every engine stays.
+#[test]
+fn rounding_moves_what_is_equal_up_to_rounding() {
+    let ty = FrameType::new(DType::F64, 2);
+    let mut b = FunctionBuilder::new("f");
+    let x = b.input("x", ty).expect("new");
+    let sum = b.op(Op::Sum, &[x]).expect("typed");
+    let double = b.op(Op::Add, &[x, x]).expect("typed");
+    b.output("sum", sum);
+    b.output("double", double);
+    let module = b.finish().unwrap_or_else(|f| panic!("{f:#?}"));
+    let rows = 64;
+    let values = [Frame::from_fn(rows, ty, |_, j| Scalar::F64(if j == 0 { 1e12 } else { -1e12 }))];
+    let f = &module.functions[0];
+    let plain = eval::call(&module, f, rows, &values).expect("evaluates");
+    let moved = |seed| eval::call_rounded(&module, f, rows, &values, eval::Rounding::new(seed)).expect("evaluates");
+    let sums = |frames: &[Frame]| -> Vec<Scalar> { (0..rows).map(|i| frames[0].get(i, 0)).collect() };
+    assert!(sums(&plain).iter().all(|s| *s == Scalar::F64(0.0)));
+    let (one, other) = (moved(1), moved(2));
+    assert!(sums(&one).iter().all(|s| matches!(s, Scalar::F64(x) if *x != 0.0 && x.abs() < 1e12 * 1e-13)), "{one:?}");
+    assert_ne!(sums(&one), sums(&other));
+    assert_eq!(sums(&one), sums(&moved(1)));
+    assert_eq!(one[1], plain[1]);
+}

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 import graph_parts as parts
 import oracle
@@ -120,23 +121,33 @@ class Graph:
 
 
 def answers(model: Path, graph: Graph, data: list[Column]) -> str:
-    """The table of onnxruntime's answers: in one batch, or one call a row."""
+    """The table of onnxruntime's answers: in one batch, or one call a row, as it has to be where a row makes it raise;
+    such a row is null in every column."""
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     by_name = {c.name: c.values for c in data}
     rows = len(data[0].values)
-    calls = [[row] for row in range(rows)] if graph.calls else [list(range(rows))]
-    columns: list[Column] = []
-    for call in calls:
-        feeds = {name: feed(graph, by_name, entry, call) for name, *entry in graph.inputs}
-        found = []
-        for output in session.get_outputs():
+    singly = [[row] for row in range(rows)]
+    found = [] if graph.calls else [asked(session, graph, by_name, list(range(rows)))]
+    if not found or found[0] is None:
+        found = [asked(session, graph, by_name, call) for call in singly]
+    known = next((columns for columns in found if columns is not None), None)
+    if known is None:
+        raise ValueError("onnxruntime refuses every row")
+    values = [[value for columns in found for value in ([None] if columns is None else columns[i].values)] for i in range(len(known))]
+    return tables.write([Column(column.name, column.type, of) for column, of in zip(known, values)])
+
+
+def asked(session, graph: Graph, by_name: dict[str, list], call: list[int]) -> list[Column] | None:
+    """The columns of one call, None where it raises."""
+    feeds = {name: feed(graph, by_name, entry, call) for name, *entry in graph.inputs}
+    found = []
+    for output in session.get_outputs():
+        try:
             value = session.run([output.name], feeds)[0]
-            found += columns_of(output.name, value, len(call), graph.names.get(output.name))
-        for i, column in enumerate(found):
-            if i == len(columns):
-                columns.append(Column(column.name, column.type, []))
-            columns[i].values += column.values
-    return tables.write(columns)
+        except RuntimeException:
+            return None
+        found += columns_of(output.name, value, len(call), graph.names.get(output.name))
+    return found
 
 
 def feed(graph: Graph, by_name: dict[str, list], entry: tuple, rows: list[int]):

@@ -25,8 +25,6 @@ from pipelines.shrink import case, shrink
 from worker import namespace
 
 ENGINES = ["reference", "native", "duckdb", "sqlite"]
-# Failures that are known and open: `seed-number: why`, one a line.
-OPEN = Path(__file__).resolve().parents[1] / "random_open.txt"
 
 
 class State:
@@ -66,21 +64,16 @@ def one(number: int) -> dict:
     return answer
 
 
-def report(answers: list[dict], seed: int, seconds: float) -> int:
+def report(answers: list[dict], seconds: float) -> int:
     """Prints what was found; the number of failures."""
     used = collections.Counter(name for answer in answers for name in answer["names"])
     refused = collections.Counter(
         (engine, _reason(why)) for answer in answers for engine, why in answer["refused"].items()
     )
-    known = dict(line.split(": ", 1) for line in OPEN.read_text(encoding="utf-8").splitlines() if line[:1].isdigit())
-    by_name = {f"{seed}-{answer['number']}": answer for answer in answers}
-    failures = [answer["failure"] for name, answer in by_name.items() if "failure" in answer and name not in known]
+    failures = [answer["failure"] for answer in answers if "failure" in answer]
     print(f"{len(answers)} pipelines of {len(used)} classes in {seconds:.0f} s: {len(failures)} failures")
     for (engine, why), count in refused.most_common(25):
         print(f"  {count} refused ({engine}): {why}")
-    for name in by_name.keys() & known.keys():
-        state = "open" if "failure" in by_name[name] else "differs no more, take it off the list"
-        print(f"  {name}: {state}: {known[name]}")
     for failure in failures:
         print(failure)
     return len(failures)
@@ -109,7 +102,7 @@ def main() -> int:
     started = time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(arguments.jobs, initializer=start, initargs=(arguments,)) as pool:
         answers = list(pool.map(one, numbers, chunksize=4))
-    return 1 if report(answers, arguments.seed, time.monotonic() - started) else 0
+    return 1 if report(answers, time.monotonic() - started) else 0
 
 
 if __name__ == "__main__":

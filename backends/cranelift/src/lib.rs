@@ -63,7 +63,7 @@ impl Backend for Cranelift {
     }
 
     fn cost(&self, module: &Module, function: &Function) -> f64 {
-        flock_plan::nanoseconds(module, function)
+        flock_plan::nanoseconds(module, function, &flock_plan::Rates::NARROW)
     }
 
     fn emit(&self, module: &Verified, function: &str) -> Result<Program, Vec<Unsupported>> {

@@ -6,7 +6,7 @@ use flock_api::Unsupported;
 use flock_core::{Memo, kernel};
 use flock_ir_spec::{Attr, Constant, DType, Frame, FrameType, Graph, NodeId, Op, TreeEnsemble};
 
-use super::fuse::{Work, frame_operands, fuse, work};
+use super::fuse::{Work, floored, frame_operands, fuse, work};
 use super::layout::lay_out;
 use super::{Arg, Buffer, Loop, Place, Plan, Step, Valid, View};
 use crate::Options;
@@ -117,16 +117,9 @@ impl<'a> Builder<'a> {
         let roots: Vec<NodeId> = flat.outputs.iter().map(|o| o.node).collect();
         let live = graph.reachable(roots.iter().copied());
         let works: Vec<Work> = graph.iter().map(|(id, _)| work(graph, &flat.pool, id)).collect();
-        let group = fuse(graph, &works, &live, &roots);
-        let mut members: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-        for (id, _) in graph.iter() {
-            if let Some(root) = group[id.index()] {
-                members.entry(root).or_default().push(id);
-            }
-        }
         let mut inputs = vec![0];
         flat.params.iter().for_each(|p| inputs.push(inputs[inputs.len() - 1] + p.ty.width));
-        Builder {
+        let mut b = Builder {
             flat,
             options,
             constants: Constants::default(),
@@ -135,12 +128,35 @@ impl<'a> Builder<'a> {
             block_rows: 0,
             inputs,
             works,
-            group,
-            members,
+            group: Vec::new(),
+            members: HashMap::new(),
             buffers: Vec::new(),
             places: vec![None; n],
             wanted: vec![(None, None); n],
             rows: vec![None; n],
+        };
+        b.settle_floors(&live, &roots);
+        b.group = fuse(graph, &b.works, &live, &roots);
+        for (id, _) in graph.iter() {
+            if let Some(root) = b.group[id.index()] {
+                b.members.entry(root).or_default().push(id);
+            }
+        }
+        b
+    }
+
+    /// A floor is part of its linear map where nothing else reads the map, and the map is one kernel.
+    fn settle_floors(&mut self, live: &[bool], roots: &[NodeId]) {
+        let graph = self.graph();
+        let mut readers = vec![0; live.len()];
+        let read = graph.iter().filter(|(id, _)| live[id.index()]).flat_map(|(_, node)| node.args.iter()).chain(roots);
+        read.for_each(|a| readers[a.index()] += 1);
+        for (id, _) in graph.iter().filter(|(id, _)| live[id.index()]) {
+            if let Some((map, _)) = floored(graph, &self.flat.pool, id)
+                && (readers[map.index()] > 1 || self.parts(map).is_some())
+            {
+                self.works[id.index()] = Work::Element;
+            }
         }
     }
 

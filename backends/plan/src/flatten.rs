@@ -9,6 +9,8 @@ use flock_ir_spec::{
     Attr, Constant, DType, Data, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Param, Pool, TypeError,
 };
 
+use crate::fuse::filled_inputs;
+
 /// Nodes beyond which a function is refused.
 const MOST_NODES: usize = 1 << 20;
 /// How far a rounding is pushed into concatenations.
@@ -81,6 +83,10 @@ fn rounded(mut pool: Pool, f: &Function) -> Result<Rounded, Unsupported> {
                 Err(TypeError { op: node.op.name(), why: "it was not expanded".into() })
             }
             (Op::Trees | Op::Leaves, [x, ensemble]) => round_features(g, &mut pool, node, *x, *ensemble),
+            (Op::All, [x]) => match bounded_in_f32(g, &mut pool, *x) {
+                Some(x) => x.and_then(|x| g.add(Op::All, node.attr.clone(), &[x])),
+                None => g.add_like(node, args),
+            },
             _ => g.add_like(node, args),
         };
         added.map_err(|e| unsupported(place(&f.graph, id, &f.name), node.op.name(), e.to_string()))
@@ -159,6 +165,32 @@ fn round_features(
     let rounds = matches!(g.constant(pool, ensemble), Some(Constant::Trees(t)) if t.input == DType::F32);
     let x = if rounds { to_f32(g, pool, x, MOST_NESTED)? } else { x };
     g.add_like(node, &[x, ensemble])
+}
+
+/// The least f64 that rounds to an infinite f32: half-way between the greatest f32 and 2^128.
+const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
+
+/// `not (ge (abs x) BEYOND_F32)`, asked of the inputs x, in f32: what is infinite there. Ensembles of f32 features, which the
+/// question stands before, need no f64 frame then.
+fn bounded_in_f32(g: &mut Graph, pool: &mut Pool, not: NodeId) -> Option<Result<NodeId, TypeError>> {
+    let operand =
+        |g: &Graph, id: NodeId, op: Op| if g.node(id).op == op { g.node(id).args.first().copied() } else { None };
+    let ge = operand(g, not, Op::Not)?;
+    let x = operand(g, operand(g, ge, Op::Ge)?, Op::Abs)?;
+    let limit = match g.constant(pool, *g.node(ge).args.get(1)?) {
+        Some(Constant::Table(t)) => t.as_f64().is_some_and(|v| v == [BEYOND_F32]),
+        _ => false,
+    };
+    filled_inputs(g, pool, x).filter(|_| limit && g.frame_type(x).is_some_and(|t| t.dtype == DType::F64))?;
+    let infinite = Constant::Table(Frame::row_f32(vec![f32::INFINITY]));
+    let infinite = g.add_constant(pool, infinite);
+    let mut question = || {
+        let x = to_f32(g, pool, x, MOST_NESTED)?;
+        let size = g.add(Op::Abs, Attr::None, &[x])?;
+        let beyond = g.add(Op::Ge, Attr::None, &[size, infinite])?;
+        g.add(Op::Not, Attr::None, &[beyond])
+    };
+    Some(question())
 }
 
 /// The frame rounded to f32, as near to where it comes from as may be: what comes from there is smaller, and the

@@ -1,6 +1,6 @@
 //! Which operators are computed element by element in one loop.
 
-use flock_ir_spec::{Attr, Constant, DType, Graph, NodeId, Op, Pool};
+use flock_ir_spec::{Attr, Constant, DType, Graph, NodeId, Op, Pool, Scalar};
 
 /// How an operator is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
     let element = |yes: bool| if yes { Work::Element } else { Work::Steps };
     match node.op {
         Op::Coalesce if filled_inputs(graph, pool, id).is_some() => Work::Steps,
+        Op::Cast if narrowed(graph, pool, id).is_some() => Work::Steps,
+        Op::Max if floored(graph, pool, id).is_some() => Work::Steps,
         Op::Const | Op::Null => Work::Leaf,
         Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg | Op::Abs | Op::Min | Op::Max | Op::Sqrt => Work::Element,
         Op::Floor | Op::Ceil | Op::Round | Op::Bitwise => Work::Element,
@@ -40,8 +42,15 @@ pub(crate) fn work(graph: &Graph, pool: &Pool, id: NodeId) -> Work {
             Work::Steps
         }
         Op::Linear | Op::Lookup | Op::OneHot | Op::Bucketize | Op::Trees | Op::Leaves => Work::Steps,
-        Op::Interpolate | Op::Distances | Op::Order | Op::Gather | Op::CityHash => Work::Steps,
-        Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches | Op::TermCounts => Work::Steps,
+        Op::Interpolate | Op::Distances | Op::Order | Op::Gather | Op::CityHash | Op::Digest => Work::Steps,
+        Op::Lower
+        | Op::Upper
+        | Op::WithoutAccents
+        | Op::Append
+        | Op::Matches
+        | Op::TermCounts
+        | Op::Parse
+        | Op::Digits => Work::Steps,
         Op::Input | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => Work::Steps,
     }
 }
@@ -57,6 +66,30 @@ pub(super) fn filled_inputs<'a>(graph: &'a Graph, pool: &Pool, id: NodeId) -> Op
     };
     let are_inputs = inputs.iter().all(|i| graph.node(*i).op == Op::Input);
     (t.dtype.is_float() && t.nullable && are_inputs && is_number(graph, pool, fill)).then_some((inputs, fill))
+}
+
+/// The same rounded to f32 at once: `cast (coalesce …)`, and the node of the coalesce.
+pub(super) fn narrowed(graph: &Graph, pool: &Pool, id: NodeId) -> Option<NodeId> {
+    let node = graph.node(id);
+    let from = *node.args.first()?;
+    let narrows = matches!(node.attr, Attr::Type(t) if t.dtype == DType::F32) && node.op == Op::Cast;
+    let wide = graph.frame_type(from).is_some_and(|t| t.dtype == DType::F64) && graph.node(from).op == Op::Coalesce;
+    (narrows && wide && filled_inputs(graph, pool, from).is_some()).then_some(from)
+}
+
+/// `max (linear …) c`, which one kernel computes: the map, and the node of the number.
+pub(super) fn floored(graph: &Graph, pool: &Pool, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let [x, floor] = graph.node(id).args[..] else { return None };
+    let number = match graph.constant(pool, floor) {
+        Some(Constant::Table(t)) if t.len() == 1 && t.rows == 1 => match t.get_flat(0) {
+            Scalar::F64(c) => !c.is_nan(),
+            Scalar::F32(c) => !c.is_nan(),
+            Scalar::Null | Scalar::Bool(_) | Scalar::I64(_) | Scalar::Str(_) => false,
+        },
+        _ => false,
+    };
+    let fits = graph.node(id).op == Op::Max && graph.node(x).op == Op::Linear && number;
+    fits.then_some((x, floor))
 }
 
 /// Whether a node is a constant row of one number.

@@ -1,11 +1,11 @@
 //! The steps of operators that are not computed element by element in a loop.
 
 use flock_core::{Memo, order_work};
-use flock_ir_spec::{Attr, DType, NodeId, Op, Word};
+use flock_ir_spec::{Attr, DType, Digest, NodeId, Op, Word, digest_of};
 
 use super::build::{Builder, size, suffix};
 use super::documents::Part;
-use super::fuse::{bounded_row, filled_inputs};
+use super::fuse::{bounded_row, filled_inputs, narrowed};
 use super::{Arg, Place, Sign, Step, TreeCode, Valid, View};
 use crate::constants::BlobId;
 
@@ -21,6 +21,8 @@ impl Builder<'_> {
             Op::Input | Op::Const | Op::Null | Op::Coalesce => Vec::new(),
             Op::All if let Some((x, _)) = bounded_row(self.graph(), &self.flat.pool, id) => vec![x],
             Op::Concat | Op::Pow | Op::Rem | Op::Gather | Op::Append => not_leaves(),
+            Op::Cast if narrowed(self.graph(), &self.flat.pool, id).is_some() => Vec::new(),
+            Op::Max => self.step_operands(args[0]),
             Op::Linear if let Some(parts) = self.parts(id) => parts.iter().map(Part::operand).collect(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if self.text_test(id).is_some() => Vec::new(),
             Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => not_leaves(),
@@ -36,7 +38,7 @@ impl Builder<'_> {
         let args = &node.args;
         match node.op {
             Op::Input => self.load(id),
-            Op::Coalesce => self.load_filled(id),
+            Op::Coalesce => self.load_filled(id, id, "filled"),
             Op::Exp => self.math(id, "exp"),
             Op::Ln => self.math(id, "ln"),
             Op::Log1p => self.math(id, "log1p"),
@@ -67,7 +69,11 @@ impl Builder<'_> {
                 Ok(Place { data, valid })
             }
             Op::CityHash => self.city_hash(id),
-            Op::Cast => self.cast_to_text(id),
+            Op::Digest => self.digest(id),
+            Op::Cast => match narrowed(self.graph(), &self.flat.pool, id) {
+                Some(filled) => self.load_filled(id, filled, "narrowed"),
+                None => self.cast_to_text(id),
+            },
             Op::Concat => self.concat(id),
             Op::Slice => {
                 let Attr::Range { start, .. } = node.attr else { return Err("no range".into()) };
@@ -83,6 +89,7 @@ impl Builder<'_> {
             Op::Any => self.quantify(id, "flock_row_any"),
             Op::Softmax | Op::Normalize => self.whole_row(id),
             Op::Linear => self.linear(id),
+            Op::Max => self.floored(id),
             Op::Lookup => self.lookup(id),
             Op::OneHot => self.one_hot(id),
             Op::Bucketize => self.bucketize(id),
@@ -98,6 +105,8 @@ impl Builder<'_> {
             Op::WithoutAccents => self.text_change(id, 2),
             Op::Append => self.append(id),
             Op::Matches => self.matches(id),
+            Op::Parse => self.parse(id),
+            Op::Digits => self.digits(id),
             Op::TermCounts => self.term_counts(id),
             Op::Const | Op::Null | Op::Column | Op::Call | Op::Opaque | Op::Composite(_) => {
                 Err("it has no steps".into())
@@ -109,7 +118,6 @@ impl Builder<'_> {
             | Op::Neg
             | Op::Abs
             | Op::Min
-            | Op::Max
             | Op::Sqrt
             | Op::Floor
             | Op::Ceil
@@ -135,10 +143,11 @@ impl Builder<'_> {
         Ok(Place { data, valid: own(valid) })
     }
 
-    /// Parameters with a value for what is missing, each to its columns.
-    fn load_filled(&mut self, id: NodeId) -> Result<Place, String> {
+    /// Parameters with a value for what is missing, as `filled` says, each to its columns of `id`.
+    fn load_filled(&mut self, id: NodeId, filled: NodeId, how: &str) -> Result<Place, String> {
         let none = "no parameters";
-        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, id).ok_or(none)?;
+        let (inputs, fill) = filled_inputs(self.graph(), &self.flat.pool, filled).ok_or(none)?;
+        let name = format!("flock_load_{how}_{}", suffix(self.ty(id).dtype));
         let data = self.target(id);
         let mut column = 0;
         for input in inputs {
@@ -147,7 +156,7 @@ impl Builder<'_> {
             let (t, to) = (self.ty(*input), data.skip(column));
             let (fill, _) = self.stepping(fill)?;
             let args = vec![Arg::Input(first), Arg::Start, Arg::Rows, Arg::Column(to, true), fill];
-            self.call(&format!("flock_load_filled_{}", suffix(t.dtype)), args, t.width)?;
+            self.call(&name, args, t.width)?;
             column += t.width;
         }
         Ok(Place { data, valid: None })
@@ -343,6 +352,39 @@ impl Builder<'_> {
         Ok(Place { data, valid: x.valid })
     }
 
+    fn digest(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let digest = digest_of(&node.attr).ok_or("no such digest")?;
+        let how = Digest::ALL.iter().position(|d| *d == digest).unwrap_or_default();
+        let (x, data) = (self.place(node.args[0])?, self.target(id));
+        let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, false));
+        let from = Arg::Column(x.data, false);
+        let args = vec![word(how as u32), from, there, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
+        self.call("flock_digest", args, 1)?;
+        Ok(Place { data, valid: x.valid.map(|v| Valid { wide: false, ..v }) })
+    }
+
+    fn parse(&mut self, id: NodeId) -> Result<Place, String> {
+        let node = self.graph().node(id);
+        let (x, t, data) = (self.place(node.args[0])?, self.ty(id), self.target(id));
+        let to = self.target_valid(id).unwrap_or_else(|| self.fresh(1, t.width));
+        let there = x.valid.map_or(Arg::Null, |v| Arg::Column(v.view, v.wide));
+        let signed = word(u32::from(node.attr == Attr::Word(Word::Signed)));
+        let how = (t.dtype == DType::I64).then_some(signed);
+        let rest = [Arg::Column(x.data, true), there, Arg::Rows, Arg::Column(data, true), Arg::Column(to, true)];
+        let args = how.into_iter().chain(rest).collect();
+        self.call(&format!("flock_parse_{}", suffix(t.dtype)), args, t.width)?;
+        Ok(Place { data, valid: own(Some(to)) })
+    }
+
+    fn digits(&mut self, id: NodeId) -> Result<Place, String> {
+        let from = self.graph().node(id).args[0];
+        let (x, data) = (self.place(from)?, self.target(id));
+        let args = vec![Arg::Arena, Arg::Column(x.data, true), Arg::Rows, Arg::Column(data, true)];
+        self.call("flock_digits_f64", args, self.ty(id).width)?;
+        Ok(Place { data, valid: x.valid })
+    }
+
     fn cast_to_text(&mut self, id: NodeId) -> Result<Place, String> {
         let from = self.graph().node(id).args[0];
         let (x, t, data) = (self.place(from)?, self.ty(from), self.target(id));
@@ -487,17 +529,33 @@ impl Builder<'_> {
     }
 
     fn linear(&mut self, id: NodeId) -> Result<Place, String> {
-        let args = &self.graph().node(id).args;
         if let Some(parts) = self.parts(id) {
             return self.linear_of_parts(id, &parts);
         }
+        let data = self.target(id);
+        self.dense_linear(id, None, data)
+    }
+
+    /// A linear map, and a number in place of what is below it.
+    fn floored(&mut self, id: NodeId) -> Result<Place, String> {
+        let [map, floor] = self.graph().node(id).args[..] else { return Err("no floor".into()) };
+        let (constant, table) = self.table(floor)?;
+        let floor = self.constants.row(constant, table)?;
+        let data = self.target(id);
+        self.dense_linear(map, Some(Arg::Element(floor, size(self.ty(id).dtype), false)), data)
+    }
+
+    fn dense_linear(&mut self, id: NodeId, floor: Option<Arg>, data: View) -> Result<Place, String> {
+        let args = &self.graph().node(id).args;
         let (w, b) = (self.table(args[1])?, self.table(args[2])?);
         let table = self.constants.linear(w, b)?;
-        let (t, data) = (self.ty(id), self.target(id));
+        let dtype = suffix(self.ty(id).dtype);
         let valid = self.every_column(args[0])?;
         let x = Arg::Column(self.place(args[0])?.data, false);
-        let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false)];
-        self.call(&format!("flock_linear_{}", suffix(t.dtype)), args, 1)?;
+        let name = if floor.is_some() { "linear_floored" } else { "linear" };
+        let from = [Arg::Table(table), x, Arg::Stride, Arg::Rows];
+        let args = from.into_iter().chain(floor).chain([Arg::Column(data, false)]).collect();
+        self.call(&format!("flock_{name}_{dtype}"), args, 1)?;
         Ok(Place { data, valid })
     }
 

@@ -39,7 +39,7 @@ use flock_ir_spec::{ConstId, DType, FrameType, NodeId, Op, Verified};
 
 pub use build::size;
 pub use constants::BlobId;
-pub use cost::{Trees, nanoseconds};
+pub use cost::{Rates, Trees, code_nodes, nanoseconds};
 pub use cpu::Cpu;
 pub use flatten::{Flat, FlatOutput, unsupported};
 pub use fuse::frame_operands;

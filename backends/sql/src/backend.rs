@@ -20,6 +20,13 @@ pub struct Sql(&'static Dialect);
 pub(crate) const NO_HASH: &str = "the model keeps 32-bit hashes of its categories and not the categories, and SQL has no \
      CityHash64; the native engine hashes as the library does";
 
+/// Why numbers and text have no form in each other.
+pub(crate) const NUMBERS: &str =
+    "a database reads and writes the text of numbers in its own way, and a text that is none ends the statement";
+
+/// Why a digest has no form.
+pub(crate) const NO_DIGEST: &str = "the dialect has no such digest of text; the native engine has it";
+
 impl Sql {
     /// SQL of that dialect.
     pub fn new(dialect: &'static Dialect) -> Sql {
@@ -38,9 +45,11 @@ impl Backend for Sql {
         match op {
             Op::Leaves => Support::No("the leaves that a row reaches are not emitted as SQL"),
             Op::CityHash => Support::No(NO_HASH),
+            Op::Digest if self.0.digests.is_empty() => Support::No(NO_DIGEST),
             Op::TermCounts => Support::No(TERMS),
             Op::Lower | Op::Upper | Op::WithoutAccents => Support::No(CHARACTERS),
             Op::Matches => Support::No(PATTERNS),
+            Op::Parse | Op::Digits => Support::No(NUMBERS),
             Op::Composite(_) => Support::Expanded,
             _ => Support::Native,
         }
@@ -57,7 +66,9 @@ impl Backend for Sql {
             (Op::Trees | Op::Leaves, Some(Constant::Trees(t))) => nested_case::nanoseconds(t, self.0),
             // Half of the keys are compared before the value is found.
             (Op::IndexOf, Some(Constant::Table(t))) => self.0.when_ns * t.len() as f64 / 2.0,
-            (Op::TermCounts | Op::Lower | Op::Upper | Op::WithoutAccents | Op::Matches, _) => f64::INFINITY,
+            (Op::TermCounts | Op::Lower | Op::Upper | Op::WithoutAccents | Op::Matches | Op::Parse | Op::Digits, _) => {
+                f64::INFINITY
+            }
             (Op::Linear, Some(Constant::Table(t))) => t.len() as f64,
             (Op::Input | Op::Const | Op::Column | Op::OneHot | Op::Concat | Op::Slice | Op::Take, _) => 0.0,
             _ => node.ty.frame().map_or(0.0, |t| f64::from(t.width)),

@@ -1,6 +1,8 @@
 //! Dialects as data: what differs, and what is true of each engine. Every fact was tried on the version named in the
 //! dialect's own file.
 
+use flock_ir_spec::Digest;
+
 use crate::carried::Carried;
 use crate::literal;
 
@@ -113,6 +115,10 @@ pub struct Dialect {
     pub boolean: Option<&'static str>,
     /// Whether products of 64-bit integers fit this wider type; None where there is another way.
     pub wide_integer: Option<&'static str>,
+    /// Digests in hexadecimal digits, by the name of the digest; `{}` is the text.
+    pub digests: &'static [(Digest, &'static str)],
+    /// The number of eight hexadecimal digits `{}`; where there are [`Dialect::digests`].
+    pub hexadecimal: &'static str,
     /// Float literals.
     pub floats: FloatForm,
     /// NaN.

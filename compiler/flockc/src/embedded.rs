@@ -47,14 +47,14 @@ mod present {
 
     use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
     use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-    use flock_engine::{CompiledScorer, EngineError, FileSink, QuerySession, Scorer, Sink, Source, Summary};
+    use flock_engine::{EngineError, FileSink, QuerySession, Scorer, Sink, Source, Summary};
     use flock_ir_spec::Diagnostic;
 
     use super::*;
     use crate::compile::{SqlOptions, collisions, sql};
     use crate::error::Error;
     use crate::output::Output;
-    use crate::score::faults;
+    use crate::score::{compiled, faults};
 
     const TABLE: &str = "data";
     const ROW: &str = "row number";
@@ -114,9 +114,7 @@ mod present {
             session.register_table(name, &path.to_string_lossy(), &[]).map_err(faults)?;
         }
         for function in &module.functions {
-            let program = flock_cranelift::compile(module, &function.name)
-                .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))?;
-            let scorer: Arc<dyn Scorer> = Arc::new(CompiledScorer::new(program));
+            let scorer: Arc<dyn Scorer> = Arc::new(compiled(module, &function.name, request.codegen)?);
             for output in &function.outputs {
                 let name = query::function_name(&function.name, &output.name);
                 session.register_function(&name, scorer.clone(), Some(&*output.name)).map_err(|e| faults(e.into()))?;

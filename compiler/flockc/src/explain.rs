@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::artefact::Pipeline;
 use crate::cli::Engine;
+use crate::codegen::Codegen;
 use crate::error::Result;
 use crate::optimize::Costs;
 use crate::query::{self, NAME, Prepared};
@@ -24,8 +25,10 @@ pub fn pipeline(pipeline: &Pipeline) -> Result<Explained> {
     let target = Target::Function(pipeline.name.clone());
     let done = flock_optimize::explain(&pipeline.module, &target, &Options::default(), &Costs::default())?;
     let after = pipeline.with_module(done.module)?;
-    let native = flock_cranelift::Cranelift::default();
-    let mut plan = vec![("native".to_owned(), cost(&native, &after))];
+    let mut plan = Vec::new();
+    for codegen in Codegen::here() {
+        plan.push((codegen.engine().to_owned(), cost(&*codegen.backend()?, &after)));
+    }
     plan.extend(
         flock_sql::dialects().iter().map(|d| (format!("sql:{}", d.name), cost(&flock_sql::Sql::new(d), &after))),
     );
@@ -33,7 +36,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Result<Explained> {
 }
 
 /// The estimate for a row, or what stands in the way.
-fn cost<B: Backend>(backend: &B, pipeline: &Pipeline) -> String {
+fn cost<B: Backend + ?Sized>(backend: &B, pipeline: &Pipeline) -> String {
     match backend.unsupported(pipeline.function()).first() {
         Some(u) => format!("no: {}: {}", u.what, u.reason),
         None => format!("about {:.0} ns a row", backend.cost(&pipeline.module, pipeline.function())),

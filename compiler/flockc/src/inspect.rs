@@ -5,6 +5,7 @@ use flock_ir_spec::{Attr, Constant, Exactness, Function, Op};
 use serde_json::{Value, json};
 
 use crate::artefact::Pipeline;
+use crate::codegen::Codegen;
 
 /// The report as data.
 pub fn json(pipeline: &Pipeline) -> Value {
@@ -108,9 +109,11 @@ fn targets(pipeline: &Pipeline) -> Vec<Value> {
         let backend = flock_sql::Sql::new(d);
         (format!("sql:{}", d.name), backend.unsupported(f), backend.cost(&pipeline.module, f))
     });
-    let native = flock_cranelift::Cranelift::default();
-    let native = ("native".to_owned(), native.unsupported(f), native.cost(&pipeline.module, f));
-    std::iter::once(native)
+    let native = Codegen::here().filter_map(|c| {
+        let backend = c.backend().ok()?;
+        Some((c.engine().to_owned(), backend.unsupported(f), backend.cost(&pipeline.module, f)))
+    });
+    native
         .chain(sql)
         .map(|(name, unsupported, cost)| {
             let why: Vec<String> =

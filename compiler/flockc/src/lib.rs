@@ -3,6 +3,7 @@
 
 pub mod artefact;
 pub mod cli;
+pub mod codegen;
 pub mod compile;
 pub mod embedded;
 pub mod error;

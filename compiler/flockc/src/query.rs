@@ -15,6 +15,7 @@ use flock_sql::Identifiers;
 
 use crate::artefact::{self, LoadOptions, Pipeline};
 use crate::cli::Engine;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::optimize::{CALL_NS, Costs};
 use crate::score::faults;
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub dialect: Option<&'a str>,
     /// Who computes predictions.
     pub engine: Engine,
+    /// Who writes machine code.
+    pub codegen: Codegen,
     /// Where the result goes.
     pub out: Option<&'a Path>,
     /// Threads; the machine's cores without it.
@@ -242,7 +245,7 @@ pub fn choose(prepared: &Prepared, engine: Engine) -> Result<(Verified, Choice)>
     let rows = prepared.costs.rows.iter().map(|(_, rows)| *rows).max().unwrap_or(0);
     let (mut in_code, mut in_sql) = (0.0, 0.0);
     for f in &outlined.functions {
-        in_code += run::compile_ns(f) + rows as f64 * (CALL_NS + native.cost(&outlined, f));
+        in_code += Codegen::Cranelift.compile_ns(&outlined, f) + rows as f64 * (CALL_NS + native.cost(&outlined, f));
         in_sql += PLAN_NODE_NS * nodes(&outlined, f) as f64 + rows as f64 * sql.cost(&outlined, f);
     }
     let (code, text) = (run::estimate(in_code), run::estimate(in_sql));

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use flock_api::Backend;
 use flock_engine::{Keep, Options, Progress, Source};
-use flock_ir_spec::{DType, Function};
+use flock_ir_spec::DType;
+use flock_ir_spec::eval::Rounding;
 
 use crate::artefact::Pipeline;
 use crate::cli::Engine;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::score::{self, Scorer, faults};
@@ -26,12 +27,16 @@ pub struct Request<'a> {
     pub out: Option<&'a Path>,
     /// Who computes.
     pub engine: Engine,
+    /// Who writes machine code; the cheaper without it.
+    pub codegen: Option<Codegen>,
     /// Columns to pass through; `*` for all.
     pub keep: &'a [String],
     /// Threads; the machine's cores without it.
     pub threads: Option<usize>,
     /// Whether a row that the library would refuse is a fault.
     pub strict: bool,
+    /// A way of rounding what is equal only up to it, by its seed; of the reference engine alone.
+    pub rounding: Option<u64>,
 }
 
 impl Request<'_> {
@@ -76,8 +81,8 @@ pub struct Choice {
     pub why: String,
 }
 
-/// The engine that was asked for, or the cheapest for about so many rows.
-pub fn choose(pipeline: &Pipeline, engine: Engine, rows: u64) -> Result<Choice> {
+/// The engine that was asked for, or the cheapest for about so many rows; so for who writes machine code.
+pub fn choose(pipeline: &Pipeline, engine: Engine, codegen: Option<Codegen>, rows: u64) -> Result<Choice> {
     let chosen = |scorer, name, why: String| Ok(Choice { scorer, name, why });
     let asked = "asked for".to_owned();
     match engine {
@@ -88,31 +93,26 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, rows: u64) -> Result<Choice> 
     }
     let optimized = optimize::function(pipeline)?.pipeline;
     if engine == Engine::Native {
-        return chosen(score::native(&optimized)?, "native", asked);
+        let codegen = codegen.unwrap_or_default();
+        return chosen(score::native(&optimized, codegen)?, codegen.engine(), asked);
     }
-    let backend = flock_cranelift::Cranelift::default();
     let f = optimized.function();
-    if let Some(u) = backend.unsupported(f).first() {
+    let cranelift = Codegen::Cranelift.backend()?;
+    if let Some(u) = cranelift.unsupported(f).first() {
         let why = format!("native code cannot take {}: {}", u.what, u.reason);
         return chosen(score::reference(pipeline)?, "reference", why);
     }
-    let native = backend.cost(&optimized.module, f) * rows as f64 + compile_ns(f);
-    let reference = REFERENCE_FACTOR * backend.cost(&optimized.module, f) * rows as f64;
-    let why = format!("about {rows} rows: native {}, reference {}", estimate(native), estimate(reference));
-    if native <= reference {
-        chosen(score::native(&optimized)?, "native", why)
-    } else {
-        chosen(score::reference(pipeline)?, "reference", why)
+    let mut able = Vec::new();
+    for c in Codegen::here().filter(|c| codegen.is_none_or(|asked| *c == asked)) {
+        able.push((c, c.backend()?.cost(&optimized.module, f) * rows as f64 + c.compile_ns(&optimized.module, f)));
     }
-}
-
-/// Making machine code costs this much, and this much per node.
-const COMPILE_NS: f64 = 1.5e6;
-const COMPILE_NODE_NS: f64 = 4e4;
-
-/// What it takes to make machine code of a function, in nanoseconds.
-pub(crate) fn compile_ns(function: &Function) -> f64 {
-    COMPILE_NS + COMPILE_NODE_NS * function.graph.nodes().len() as f64
+    let reference = REFERENCE_FACTOR * cranelift.cost(&optimized.module, f) * rows as f64;
+    let shown: Vec<String> = able.iter().map(|(c, ns)| format!("{} {}, ", c.engine(), estimate(*ns))).collect();
+    let why = format!("about {rows} rows: {}reference {}", shown.concat(), estimate(reference));
+    match able.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, native)| *native <= reference) {
+        Some((codegen, _)) => chosen(score::native(&optimized, codegen)?, codegen.engine(), why),
+        None => chosen(score::reference(pipeline)?, "reference", why),
+    }
 }
 
 /// How much slower than machine code the reference evaluator is.
@@ -131,7 +131,13 @@ pub fn run(request: &Request<'_>, progress: &mut dyn FnMut(Progress) -> ControlF
     }
     let source = Source::open(&path).map_err(faults)?;
     compile::collisions(request.pipeline, request.keep, false)?;
-    let choice = choose(request.pipeline, request.engine, source.estimated_rows())?;
+    let choice = match request.rounding.map(Rounding::new) {
+        None => choose(request.pipeline, request.engine, request.codegen, source.estimated_rows())?,
+        rounding => {
+            let scorer = score::reference_rounded(request.pipeline, rounding)?;
+            Choice { scorer, name: "reference", why: "with its rounding moved".to_owned() }
+        }
+    };
     let mut options = Options { keep: request.kept(), strict: request.strict, ..Options::default() };
     options.threads = request.threads.unwrap_or(options.threads);
     let started = Instant::now();

@@ -4,9 +4,11 @@ use arrow::array::{ArrayRef, RecordBatch};
 use flock_core::Field;
 pub use flock_engine::Scorer;
 use flock_engine::{CompiledScorer, EngineError, Keep};
-use flock_ir_spec::{Diagnostic, Function, Module, eval};
+use flock_ir_spec::eval::{self, Rounding};
+use flock_ir_spec::{Diagnostic, Function, Module, Verified};
 
 use crate::artefact::Pipeline;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::frames;
 
@@ -16,6 +18,7 @@ struct Reference {
     function: Function,
     inputs: Vec<Field>,
     outputs: Vec<Field>,
+    rounding: Option<Rounding>,
 }
 
 impl Scorer for Reference {
@@ -30,14 +33,23 @@ impl Scorer for Reference {
     fn score(&self, batch: &RecordBatch) -> std::result::Result<Vec<ArrayRef>, EngineError> {
         let columns = self.function.params.iter().zip(batch.columns());
         let params = columns.map(|(p, a)| frames::from_arrow(a, p.ty)).collect::<std::result::Result<Vec<_>, _>>()?;
-        let frames = eval::call(&self.module, &self.function, batch.num_rows(), &params)
-            .map_err(|d| EngineError::Score { place: d.place, message: d.message })?;
+        let (module, function, rows) = (&self.module, &self.function, batch.num_rows());
+        let frames = match self.rounding {
+            None => eval::call(module, function, rows, &params),
+            Some(rounding) => eval::call_rounded(module, function, rows, &params, rounding),
+        };
+        let frames = frames.map_err(|d| EngineError::Score { place: d.place, message: d.message })?;
         Ok(frames.iter().map(|f| frames::to_arrow(f, 0)).collect())
     }
 }
 
 /// The reference evaluator of a pipeline.
 pub fn reference(pipeline: &Pipeline) -> Result<Box<dyn Scorer>> {
+    reference_rounded(pipeline, None)
+}
+
+/// The reference evaluator, with a way of rounding its steps where one is given.
+pub fn reference_rounded(pipeline: &Pipeline, rounding: Option<Rounding>) -> Result<Box<dyn Scorer>> {
     let function = pipeline.function().clone();
     let wide = function.outputs.iter().filter(|o| function.output_type(o).is_none_or(|t| t.width != 1));
     let faults: Vec<Diagnostic> = wide
@@ -51,14 +63,21 @@ pub fn reference(pipeline: &Pipeline) -> Result<Box<dyn Scorer>> {
         outputs: frames::output_fields(&function),
         module: pipeline.module.clone().into_inner(),
         function,
+        rounding,
     }))
 }
 
 /// A pipeline as machine code, made on the spot.
-pub fn native(pipeline: &Pipeline) -> Result<Box<dyn Scorer>> {
-    let program = flock_cranelift::compile(&pipeline.module, &pipeline.name)
-        .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))?;
-    Ok(Box::new(CompiledScorer::new(program)))
+pub fn native(pipeline: &Pipeline, codegen: Codegen) -> Result<Box<dyn Scorer>> {
+    Ok(Box::new(compiled(&pipeline.module, &pipeline.name, codegen)?))
+}
+
+/// A function of a module as machine code.
+pub(crate) fn compiled(module: &Verified, function: &str, codegen: Codegen) -> Result<CompiledScorer> {
+    let program = codegen.backend()?.emit(module, function);
+    program
+        .map(CompiledScorer::new)
+        .map_err(|all| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect()))
 }
 
 /// The outputs for a batch whose columns are bound by name.

@@ -10,10 +10,6 @@ const SPARSE_CODE: &str = "its transform searches a sparse code for each row by 
 const DICTS: &str = "its rows are dicts, and a table binds columns by name";
 
 static REFUSED: &[(&str, &str)] = &[
-    (
-        "category_encoders.hashing.HashingEncoder",
-        "it hashes text by MD5, or by another digest that it names, and no operator of the language does",
-    ),
     ("sklearn.cluster.SpectralClustering", "it has no prediction for new rows"),
     ("sklearn.decomposition.DictionaryLearning", SPARSE_CODE),
     (

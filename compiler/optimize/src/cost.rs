@@ -103,9 +103,12 @@ impl CostModel for Estimate {
             Op::Order => pick(20.0, 10.0) * arg(0),
             Op::Gather => pick(5.0, 1.0) * out,
             Op::CityHash => 12.0 * out,
+            Op::Digest => pick(500.0, 150.0),
             // A document of some hundred characters; no database counts its terms.
             Op::TermCounts => pick(1e9, 2000.0) + out,
-            Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches => pick(1e9, 100.0) * out,
+            Op::Lower | Op::Upper | Op::WithoutAccents | Op::Append | Op::Matches | Op::Parse | Op::Digits => {
+                pick(1e9, 100.0) * out
+            }
             Op::Softmax | Op::Normalize => 12.0 * out,
             Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::All | Op::Any | Op::ArgMax => arg(0),
             Op::And | Op::Or => 0.3 * ask.args.len() as f64 * out,

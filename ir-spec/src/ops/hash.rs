@@ -2,19 +2,46 @@
 
 use std::sync::Arc;
 
-use super::{Apply, Attr, frame, ops, require};
+use super::{Apply, Arg, Attr, AttrKind, Word, frame, ops, require};
 use crate::frame::{Frame, Scalar};
 use crate::types::{DType, Type};
-use flock_text::city_hash;
+use flock_text::{Digest, city_hash};
 
 ops! {
     /// CityHash64 of the text's bytes, in the version of 2011, as a signed number.
     CITY_HASH = "city_hash"("a") { shape "str [n,k] -> i64 [n,k]", nulls Strict, exact Bits, source "CatBoost util/digest/city.cpp (cityhash 1.0.3)", infer hash_type, eval hash }
+    /// The digest of the text's UTF-8, in words of 32 bits as numbers that are not negative, the highest first: 4 of them
+    /// (`md5`), 5 (`sha1`), 7 (`sha224`), 8 (`sha256`), 12 (`sha384`) or 16 (`sha512`).
+    DIGEST = "digest"("a") [AttrKind::Word(&[Word::Md5, Word::Sha1, Word::Sha224, Word::Sha256, Word::Sha384, Word::Sha512])] { shape "str [n,1] -> i64 [n,words]", nulls Strict, exact Bits, source "Python hashlib (RFC 1321, FIPS 180-4)", infer digest_type, eval digest }
 }
 
 fn hash_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     let t = frame(args, 0)?;
     Ok(Type::Frame(require(t, t.dtype == DType::Str, "str")?.with_dtype(DType::I64)))
+}
+
+/// The digest that an attribute of `digest` names.
+pub fn digest_of(attr: &Attr) -> Option<Digest> {
+    let Attr::Word(word) = attr else { return None };
+    Digest::ALL.into_iter().find(|d| d.name() == word.name())
+}
+
+fn digest_type(attr: &Attr, args: &[Type]) -> Result<Type, String> {
+    let t = frame(args, 0)?;
+    let t = require(t, t.dtype == DType::Str && t.width == 1, "str of width 1")?;
+    let digest = digest_of(attr).ok_or("no digest of that name")?;
+    Ok(Type::Frame(t.with_dtype(DType::I64).with_width(digest.words() as u32)))
+}
+
+fn digest(c: &Apply<'_>) -> Frame {
+    let Some(digest) = digest_of(c.attr) else { return c.each(|_, _| Scalar::Null) };
+    let text = c.args.first().and_then(|a| if let Arg::Frame(f) = a { Some(*f) } else { None });
+    let words = |row: usize| match text.map(|t| t.get(if t.rows == 1 { 0 } else { row }, 0)) {
+        Some(Scalar::Str(s)) => Some(digest.of(s.as_bytes())),
+        _ => None,
+    };
+    let words: Vec<Option<[u32; 16]>> = (0..c.rows).map(words).collect();
+    c.each(|i, j| words[i].map_or(Scalar::Null, |w| Scalar::I64(i64::from(w[j]))))
 }
 
 fn hash(c: &Apply<'_>) -> Frame {

@@ -27,6 +27,7 @@ pub mod tree;
 
 pub use apply::{Apply, Arg};
 pub use composite::Composite;
+pub use hash::digest_of;
 
 /// The id of a relational column, unique in its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,11 +106,29 @@ pub enum Word {
     Ascii,
     /// `without_accents`: nothing that combines.
     Unicode,
+    /// `parse`: a float.
+    Float,
+    /// `parse`: an integer.
+    Signed,
+    /// `parse`: an integer that is not negative.
+    Unsigned,
+    /// `digest`: MD5.
+    Md5,
+    /// `digest`: SHA-1.
+    Sha1,
+    /// `digest`: SHA-224.
+    Sha224,
+    /// `digest`: SHA-256.
+    Sha256,
+    /// `digest`: SHA-384.
+    Sha384,
+    /// `digest`: SHA-512.
+    Sha512,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Word; 12] = [
+    pub const ALL: [Word; 21] = [
         Word::L1,
         Word::L2,
         Word::Max,
@@ -122,6 +141,15 @@ impl Word {
         Word::Xor,
         Word::Ascii,
         Word::Unicode,
+        Word::Float,
+        Word::Signed,
+        Word::Unsigned,
+        Word::Md5,
+        Word::Sha1,
+        Word::Sha224,
+        Word::Sha256,
+        Word::Sha384,
+        Word::Sha512,
     ];
 
     /// As written in the text form.
@@ -139,6 +167,15 @@ impl Word {
             Word::Xor => "xor",
             Word::Ascii => "ascii",
             Word::Unicode => "unicode",
+            Word::Float => "float",
+            Word::Signed => "signed",
+            Word::Unsigned => "unsigned",
+            Word::Md5 => "md5",
+            Word::Sha1 => "sha1",
+            Word::Sha224 => "sha224",
+            Word::Sha256 => "sha256",
+            Word::Sha384 => "sha384",
+            Word::Sha512 => "sha512",
         }
     }
 }
@@ -341,10 +378,10 @@ core! {
     IndexOf = category::INDEX_OF; Lookup = category::LOOKUP; OneHot = category::ONE_HOT; Bucketize = category::BUCKETIZE;
     Interpolate = interpolate::INTERPOLATE;
     Distances = nearest::DISTANCES; Order = nearest::ORDER; Gather = nearest::GATHER;
-    CityHash = hash::CITY_HASH;
+    CityHash = hash::CITY_HASH; Digest = hash::DIGEST;
     Trees = tree::TREES; Leaves = tree::LEAVES;
     Lower = text::LOWER; Upper = text::UPPER; WithoutAccents = text::WITHOUT_ACCENTS; Append = text::APPEND;
-    Matches = text::MATCHES; TermCounts = text::TERM_COUNTS;
+    Parse = text::PARSE; Digits = text::DIGITS; Matches = text::MATCHES; TermCounts = text::TERM_COUNTS;
 }
 
 impl Op {

@@ -18,6 +18,11 @@ ops! {
     WITHOUT_ACCENTS = "without_accents"("a") [AttrKind::Word(&[Word::Unicode, Word::Ascii])] { shape "str [n,k] -> [n,k]", nulls Strict, exact Bits, source "sklearn.feature_extraction.text strip_accents_unicode, strip_accents_ascii", infer text_type, eval without_accents }
     /// One text behind the other.
     APPEND = "append"("a", "b") { shape "str [n,k] [n,k] -> [n,k]", nulls Strict, exact Bits, source "ONNX StringConcat-20", infer append_type, eval append }
+    /// The number that the text begins with, as C reads it: `float` as `strtod`, `signed` as `strtoll` and `unsigned` as
+    /// `strtoull`, whose 64 bits are given. Null where there is none or it is out of range.
+    PARSE = "parse"("a") [AttrKind::Word(&[Word::Float, Word::Signed, Word::Unsigned])] { shape "str [n,k] -> nullable f64 or i64 [n,k]", nulls Own, exact Bits, source "onnxruntime tensor/cast_op.cc; C99 7.20.1", infer parse_type, eval parse }
+    /// The number in eight significant digits, as C's `%.8g` writes it; `NaN`, `INF`, `-INF`.
+    DIGITS = "digits"("a") { shape "f64 [n,k] -> str [n,k]", nulls Strict, exact Bits, source "onnxruntime tensor/cast_op.cc", infer digits_type, eval digits }
     /// Whether the pattern, in the syntax of RE2, matches all of the text.
     MATCHES = "matches"("a", "pattern") { shape "str [n,k], constant str 1 x 1 -> bool [n,k]", nulls Strict, exact Bits, source "ONNX RegexFullMatch-20", infer matches_type, eval matches }
     /// How often each term of the constant is in the text. The constant says what terms are (tokens that a pattern of
@@ -37,6 +42,32 @@ fn text_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 fn append_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
     text(args)?;
     same(args).map(Type::Frame)
+}
+
+fn parse_type(attr: &Attr, args: &[Type]) -> Result<Type, String> {
+    let dtype = if *attr == Attr::Word(Word::Float) { DType::F64 } else { DType::I64 };
+    Ok(Type::Frame(text(args)?.with_dtype(dtype).nullable()))
+}
+
+fn parse(c: &Apply<'_>) -> Frame {
+    let text = if let Some(Arg::Frame(f)) = c.args.first() { Some(*f) } else { None };
+    let read = |s: &str| match c.attr {
+        Attr::Word(Word::Float) => flock_text::leading_float(s).map(Scalar::F64),
+        attr => flock_text::leading_integer(s, *attr == Attr::Word(Word::Signed)).map(Scalar::I64),
+    };
+    c.each(|i, j| match text.map(|t| t.get(if t.rows == 1 { 0 } else { i }, j)) {
+        Some(Scalar::Str(s)) => read(&s).unwrap_or(Scalar::Null),
+        _ => Scalar::Null,
+    })
+}
+
+fn digits_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
+    let t = frame(args, 0)?;
+    Ok(Type::Frame(require(t, t.dtype == DType::F64, "f64")?.with_dtype(DType::Str)))
+}
+
+fn digits(c: &Apply<'_>) -> Frame {
+    c.map(|x: &f64| Arc::<str>::from(flock_text::eight_digits(*x))).unwrap_or_else(|| c.each(|_, _| Scalar::Null))
 }
 
 fn matches_type(_: &Attr, args: &[Type]) -> Result<Type, String> {

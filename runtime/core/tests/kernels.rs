@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 
+use flock_core::kernels::processor::Processor;
 use flock_core::kernels::{category::*, columns::*, linear::*, math::*, nearest::*, rows::*, tables::*, text::*};
 use flock_core::*;
 
@@ -51,6 +52,66 @@ fn linear_adds_in_order_and_the_bias_last() {
         assert!(out[j * STRIDE + rows..(j + 1) * STRIDE].iter().all(|x| *x == 7.0), "rows behind are not written");
     }
     assert!(pack_linear_f64(2, &w, &b).is_err());
+}
+
+/// Maps of all shapes of block, on every processor, against the sum that the reference makes.
+#[test]
+fn linear_has_the_same_bits_on_every_processor() {
+    macro_rules! check {
+        ($t:ident, $pack:ident, $on:ident) => {
+            let h: Vec<$t> = hard().into_iter().map(|x| x as $t).collect();
+            for (inputs, outputs) in [(1, 1), (7, 3), (28, 64), (300, 9), (64, 1), (130, 8), (2, 17)] {
+                let x: Vec<$t> = (0..inputs * STRIDE)
+                    .map(|i| if i % 97 == 0 { h[i % h.len()] } else { ((i * 7919) % 1013) as $t * 0.37 - 180.0 })
+                    .collect();
+                let w: Vec<$t> = (0..inputs * outputs).map(|i| ((i * 31) % 101) as $t * 0.013 - 0.6).collect();
+                let b: Vec<$t> = (0..outputs).map(|i| i as $t * 0.1 - 0.3).collect();
+                let table = $pack(inputs, &w, &b).unwrap();
+                let start: Vec<$t> = (0..outputs * STRIDE).map(|i| (i % 13) as $t * 0.7).collect();
+                for rows in [1, 2, 3, 4, 15, 16, 33, 64] {
+                    for (onto, floor) in [(false, None), (true, None), (false, Some(0.0)), (true, Some(-0.5))] {
+                        let want = |i: usize, j: usize| {
+                            let from = if onto { start[j * STRIDE + i] } else { 0.0 };
+                            let sum = (0..inputs).fold(from, |a, k| a + x[k * STRIDE + i] * w[j * inputs + k]) + b[j];
+                            floor.filter(|f| *f > sum).unwrap_or(sum)
+                        };
+                        for processor in Processor::all() {
+                            // The frame that it starts from may be the one that it writes.
+                            let mut out = if onto { start.clone() } else { vec![7.0; outputs * STRIDE] };
+                            let start = if onto { out.as_ptr() } else { std::ptr::null() };
+                            let floor = floor.as_ref().map_or(std::ptr::null(), |f| &raw const *f);
+                            let (table, x, out_at) = (table.as_ptr(), x.as_ptr(), out.as_mut_ptr());
+                            let map = Map { table, x, stride: STRIDE, rows, start, floor, out: out_at };
+                            unsafe { $on(*processor, &map) };
+                            for j in 0..outputs {
+                                for i in 0..rows {
+                                    let (found, want) = (out[j * STRIDE + i], want(i, j));
+                                    let same = found.to_bits() == want.to_bits() || found.is_nan() && want.is_nan();
+                                    assert!(same, "{processor:?} {inputs}x{outputs}, {rows} rows: {found} for {want}");
+                                }
+                                let untouched = |i: usize| {
+                                    if onto { at(&out, j, i) == start_of(i, j) } else { at(&out, j, i) == 7.0 }
+                                };
+                                assert!((rows..STRIDE).all(untouched), "rows behind are not written");
+                            }
+                        }
+                    }
+                }
+            }
+            fn at(out: &[$t], j: usize, i: usize) -> $t {
+                out[j * STRIDE + i]
+            }
+            fn start_of(i: usize, j: usize) -> $t {
+                ((j * STRIDE + i) % 13) as $t * 0.7
+            }
+        };
+    }
+    {
+        check!(f64, pack_linear_f64, linear_f64_on);
+    }
+    {
+        check!(f32, pack_linear_f32, linear_f32_on);
+    }
 }
 
 #[test]
@@ -314,6 +375,42 @@ fn a_column_is_loaded_with_a_value_for_what_is_missing() {
         // SAFETY: three elements each.
         assert_eq!(unsafe { flock_load_filled_f32(column.as_raw(), 0, 3, singles.as_mut_ptr(), [0.5].as_ptr()) }, 0);
         assert_eq!(singles, want);
+    }
+    // Rounded by way of f64: half-way there, where f32 at once would round up.
+    let large = [(1i64 << 53) + (1 << 29) + 1, 7];
+    let (mut once, mut rounded, column) = ([0f32; 2], [0f32; 2], Column::numbers(&large));
+    // SAFETY: two elements each.
+    unsafe { flock_load_f32(column.as_raw(), 0, 2, once.as_mut_ptr(), std::ptr::null_mut()) };
+    // SAFETY: as above.
+    unsafe { flock_load_narrowed_f32(column.as_raw(), 0, 2, rounded.as_mut_ptr(), [0.1].as_ptr()) };
+    assert_eq!((once[0], rounded), (9_007_200_328_482_816.0, [9_007_199_254_740_992.0, 7.0]));
+}
+
+#[test]
+fn rows_within_a_limit_are_the_same_on_every_processor() {
+    let h = hard();
+    let x = frame(3, |i, j| h[(i * 5 + j * 7) % h.len()] * if i % 3 == 0 { 0.3 } else { 1.0 });
+    let singles: Vec<f32> = x.iter().map(|v| *v as f32).collect();
+    for rows in [1, 7, 33, STRIDE] {
+        for limit in [1.0, 0.3, f64::INFINITY] {
+            for processor in Processor::all() {
+                let (mut wide, mut narrow) = ([9u8; STRIDE], [9u8; STRIDE]);
+                // SAFETY: frames of three columns of the stride, a byte for each row.
+                unsafe {
+                    row_all_below_f64_on(*processor, (x.as_ptr(), STRIDE, 3), rows, limit, wide.as_mut_ptr());
+                    let f32s = (singles.as_ptr(), STRIDE, 3);
+                    row_all_below_f32_on(*processor, f32s, rows, limit as f32, narrow.as_mut_ptr());
+                }
+                for i in 0..rows {
+                    let within = |v: f64, limit: f64| v.is_nan() || v.abs() < limit;
+                    let want = (0..3).all(|j| within(x[j * STRIDE + i], limit));
+                    let want_narrow =
+                        (0..3).all(|j| within(f64::from(singles[j * STRIDE + i]), f64::from(limit as f32)));
+                    assert_eq!((wide[i], narrow[i]), (u8::from(want), u8::from(want_narrow)), "{processor:?}, row {i}");
+                }
+                assert!(wide[rows..].iter().chain(&narrow[rows..]).all(|b| *b == 9), "rows behind are not written");
+            }
+        }
     }
 }
 

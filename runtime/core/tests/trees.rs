@@ -43,7 +43,9 @@ struct Ensemble {
 
 fn ensemble(r: &mut Random, tests: usize, outputs: usize, wide: bool, most: usize) -> Ensemble {
     let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
-    for t in 0..20 {
+    // Few trees take another form than many.
+    let trees = if r.next(3) == 0 { 1 + r.next(4) } else { 20 };
+    for t in 0..trees {
         let first = e.nodes.len();
         let count = r.next(most);
         for i in 0..count {

@@ -25,7 +25,7 @@ pub use query::QuerySession;
 pub use run::{Options, Progress, Summary, run};
 pub use scorer::{CompiledScorer, Scorer, accepts, array, canonical, column, data_type};
 pub use sink::{FileSink, Head, OutputKind, Sink};
-pub use source::{BoundSource, FileKind, Rows, Source, file_kind, files};
+pub use source::{BoundSource, FileKind, Piece, RowGroup, Rows, Source, file_kind, files};
 
 /// Arrow, in the version that the engine speaks.
 pub use arrow;

@@ -12,7 +12,7 @@ use crate::bind::{Keep, nearest};
 use crate::error::{EngineError, Faults};
 use crate::scorer::{Scorer, data_type};
 use crate::sink::Sink;
-use crate::source::{BoundSource, Rows, Source};
+use crate::source::{BoundSource, Piece, Rows, Source};
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -97,9 +97,10 @@ fn stream(
 ) -> Result<Summary, EngineError> {
     let mut summary = Summary::default();
     let mut end = Ok(());
-    let score = |rows: Result<Rows, EngineError>| rows.and_then(|r| columns.score(scorer, &r));
-    ordered_map(options.threads, bound.rows(options.batch_rows), score, |scored| {
-        let written = scored.and_then(|(batch, refused)| {
+    let score = |piece| columns.score_piece(scorer, piece);
+    ordered_map(options.threads, bound.pieces(options.batch_rows), score, |scored| {
+        end = scored.into_iter().try_for_each(|scored| {
+            let (batch, refused) = scored?;
             sink.write(&batch)?;
             summary.rows += batch.num_rows() as u64;
             summary.refused += refused;
@@ -108,12 +109,13 @@ fn stream(
                 ControlFlow::Break(()) => Err(EngineError::Stopped),
             }
         });
-        let flow = if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-        end = written;
-        flow
+        if end.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     end.map(|()| summary)
 }
+
+/// Rows of the result, and how many of them are refused.
+type Scored = Result<(RecordBatch, u64), EngineError>;
 
 /// The indices of the outputs of those names.
 fn chosen(scorer: &dyn Scorer, names: Option<&[String]>) -> Result<Vec<usize>, Faults> {
@@ -154,8 +156,25 @@ impl Columns {
         Ok(Columns { schema: Arc::new(Schema::new(fields)), outputs })
     }
 
-    /// The result's rows, and how many of them are refused.
-    fn score(&self, scorer: &dyn Scorer, rows: &Rows) -> Result<(RecordBatch, u64), EngineError> {
+    /// The result's rows, up to the first fault.
+    fn score_piece(&self, scorer: &dyn Scorer, piece: Result<Piece, EngineError>) -> Vec<Scored> {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(e) => return vec![Err(e)],
+        };
+        let mut all = Vec::new();
+        for rows in piece.rows() {
+            let scored = rows.and_then(|r| self.score(scorer, &r));
+            let failed = scored.is_err();
+            all.push(scored);
+            if failed {
+                break;
+            }
+        }
+        all
+    }
+
+    fn score(&self, scorer: &dyn Scorer, rows: &Rows) -> Scored {
         let outputs = scorer.score(&rows.inputs)?;
         let outputs: Vec<ArrayRef> = self.outputs.iter().map(|o| outputs[*o].clone()).collect();
         let refused = refused(&outputs, rows.inputs.num_rows());

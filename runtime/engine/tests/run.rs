@@ -10,6 +10,8 @@ use std::path::Path;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int32Array, RecordBatch, StringArray};
 use common::*;
 use flock_engine::{EngineError, FileSink, Keep, Options, Sink, Source, run};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use std::sync::Arc;
 
 fn listing(folder: &Path) -> Vec<String> {
@@ -37,6 +39,54 @@ fn the_result_does_not_depend_on_threads_or_batches() {
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
     assert!(results[0].starts_with(&results[3]));
+}
+
+/// A Parquet file of row groups of so many rows; dictionaries are given up behind that many bytes of them.
+fn grouped(path: &Path, rows: usize, group: usize, dictionary: usize) {
+    let t = table(rows);
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(group))
+        .set_dictionary_page_size_limit(dictionary)
+        .set_write_batch_size(64)
+        .build();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), t.schema(), Some(properties)).unwrap();
+    writer.write(&t).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn row_groups_are_read_side_by_side_and_come_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.parquet");
+    // One group, several, and text whose dictionary does not reach to the end.
+    for (group, dictionary) in [(10_000, 1 << 20), (700, 1 << 20), (700, 1)] {
+        grouped(&file, 5_000, group, dictionary);
+        for (threads, keep) in [(1, Keep::All), (4, Keep::All), (4, Keep::Nothing)] {
+            let all = keep == Keep::All;
+            let options = Options { keep, threads, batch_rows: 256, ..Options::default() };
+            let head = head(file.to_str().unwrap(), &options).unwrap();
+            assert_eq!(head.rows.len(), 5_000);
+            for (i, row) in head.rows.iter().enumerate() {
+                let (kept, outputs) = row.split_at(if all { 4 } else { 0 });
+                assert_eq!(outputs, expected(i), "row {i}");
+                assert!(!all || kept[0] == Some(i.to_string()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_row_group_stops_the_run_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.parquet");
+    grouped(&file, 5_000, 700, 1 << 20);
+    let mut bytes = fs::read(&file).unwrap();
+    let third = bytes.len() / 3;
+    bytes[third..2 * third].fill(0xa5);
+    fs::write(&file, bytes).unwrap();
+    let faults = head(file.to_str().unwrap(), &Options { threads: 3, ..Options::default() }).err().unwrap();
+    assert_eq!(faults.0.len(), 1);
+    assert!(faults.0[0].place().contains("in.parquet"), "{faults:?}");
 }
 
 #[test]

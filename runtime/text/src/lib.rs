@@ -1,4 +1,4 @@
-//! Text the way Python reads it: case, accents, token patterns, terms of a document, hashes of terms.
+//! Text the way Python reads it: case, accents, token patterns, terms of a document, hashes and digests, numbers.
 //!
 //! What a character is comes from tables that a Python wrote (`testsuite/oracle/unicode_tables.py`): a character that
 //! its Unicode does not have is no letter and has no other case, whatever newer libraries know of it. The reference
@@ -11,7 +11,9 @@ mod accents;
 mod case;
 mod city;
 mod classes;
+mod digest;
 mod hash;
+mod number;
 mod pattern;
 mod search;
 mod tables;
@@ -21,7 +23,9 @@ pub use accents::{without_accents, without_accents_ascii};
 pub use case::{lower, upper};
 pub use city::city_hash;
 pub use classes::{is_digit, is_space, is_word};
+pub use digest::Digest;
 pub use hash::{column_of, murmur3};
+pub use number::{eight_digits, leading_float, leading_integer};
 pub use pattern::{Flavour, Instruction, Pattern, PatternError};
 pub use search::{Machine, Program};
 pub use tables::UNICODE;

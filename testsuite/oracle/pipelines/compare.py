@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -24,8 +24,10 @@ DATABASES = {"duckdb": duckdb, "sqlite": sqlite}
 REFUSALS = ("flock::lift::unsupported", "flock::lift::unknown_class", "flock::emit::unsupported", "flock::outputs::collision")
 TOLERANCE = 1e-9
 ROW = "row number"
-# Classes that choose neighbours, beside those that are named for it.
-NEAR = {"KNNImputer", "LabelPropagation", "LabelSpreading", "LocalOutlierFactor"}
+# What rounding moves an input by, and what no answer moves by unless it chooses others.
+STEP, JUMP = 3e-13, 1e-4
+# Whose objects a model is made of.
+LIBRARIES = {"sklearn", "imblearn", "category_encoders", "feature_engine"}
 
 
 @dataclass
@@ -98,9 +100,12 @@ class Bench:
             at = result.columns.index(ROW)
             ordered = sorted(result.rows, key=lambda row: row[at])
             return {name: [row[i] for row in ordered] for i, name in enumerate(result.columns) if i != at}
+        return self._run(engine)
+
+    def _run(self, engine: str, *options: str) -> dict[str, list]:
         out = self.path / "out.parquet"
-        self._flockc("run", model, "--data", str(self.path / "rows.parquet"), "--engine", engine, "-o", str(out),
-                     "--threads", "1")
+        self._flockc("run", str(self.path / "model.joblib"), "--data", str(self.path / "rows.parquet"), "--engine", engine,
+                     "-o", str(out), "--threads", "1", *options)
         answer = pq.read_table(out)
         return {name: answer.column(name).to_pylist() for name in answer.column_names}
 
@@ -114,50 +119,82 @@ class Bench:
             raise Refused(done.stderr.strip())
         raise Wrong(f"{codes[0] if codes else f'exit {done.returncode}'}\n{done.stderr.strip()}")
 
-    def _reordered(self, subject: Subject) -> list:
-        """Where neighbours are chosen, the model as it is fitted on the rows in other orders: of neighbours that are
-        equally near the library takes some or others."""
-        if not any("Neighbors" in c.name or c.name in NEAR for c in subject.spec.calls()):
-            return []
-        models, rng = [], np.random.default_rng(0)
-        for _ in range(6):
-            order = rng.permutation(len(subject.train[0].values))
-            train = [Column(c.name, c.type, [c.values[at] for at in order]) for c in subject.train]
-            target = subject.target and [subject.target[at] for at in order]
-            try:
-                models.append(replace(subject, train=train, target=target).fit(self.scope))
-            except Exception:
-                continue
+    def _equally_near(self) -> list:
+        """Models whose training rows have moved by rounding and are searched one by one: of neighbours that are equally
+        near the library takes those that its index meets first, and these take some or others."""
+        models = []
+        for seed in range(8):
+            model, rng = joblib.load(self.path / "model.joblib"), np.random.default_rng(seed)
+            found = [part for part in _parts(model) if isinstance(getattr(part, "_fit_X", None), np.ndarray)
+                     and "Radius" not in type(part).__name__]
+            for part in found:
+                # Its distances are roots of differences: as far off as the root of a rounding.
+                step = 1e-6 if type(part).__name__ == "KNNImputer" else STEP
+                part._fit_X = part._fit_X + step * rng.uniform(-1, 1, part._fit_X.shape) * (1 + np.abs(part._fit_X))
+                part._fit_method, part._tree = "brute", None
+            if not found:
+                break
+            models.append(model)
         return models
 
     def _margins(self, subject: Subject, model, rows, expected: list[Column]) -> dict[str, np.ndarray] | None:
-        """Per column how far the library's own answer moves when inputs move by a few parts in 10^13; None where
-        every comparison is exact, so that nothing may move."""
+        """Per column how far the answer may be from the library's: what its own moves by when inputs move by a few parts
+        in 10^13, or when it meets other neighbours of those that are equally near, and what ours moves by when every
+        step that is equal only up to rounding is rounded in another way. None where every comparison is exact, so that
+        nothing may move."""
         report = json.loads(self._flockc("inspect", str(self.path / "model.joblib"), "--json"))
         if report["ensembles"] and not report["rounding"]:
             return None
         margins = {c.name: np.zeros(len(c.values)) for c in expected}
         # scikit-learn's distances to itself are as far from 0 as the root of a rounding.
-        step = 3e-8 if any(c.name == "KNNImputer" and "weights" in c.params for c in subject.spec.calls()) else 3e-13
+        step = 3e-8 if any(c.name == "KNNImputer" and "weights" in c.params for c in subject.spec.calls()) else STEP
         rng = np.random.default_rng(0)
-        asked = [(model, step)] * 3 + [(other, by) for other in self._reordered(subject) for by in (0.0, step)]
-        for model, step in asked:
-            moved = [Column(c.name, c.type, [_nudged(rng, v, step) for v in c.values]) if c.type == "f64" else c for c in subject.rows]
+        for model, by in [(model, step)] * 3 + [(other, 0.0) for other in self._equally_near()]:
+            moved = [Column(c.name, c.type, [_nudged(rng, v, by) for v in c.values]) if c.type == "f64" else c for c in subject.rows]
             try:
-                answers = {c.name: c for c in scoring.score(model, to_frame(moved, {}, subject.named))}
+                answers = scoring.score(model, to_frame(moved, {}, subject.named))
             except Exception:
                 continue
-            for column in expected:
-                for at, (was, now) in enumerate(zip(column.values, answers[column.name].values)):
-                    both = isinstance(was, float) and isinstance(now, float) and math.isfinite(was) and math.isfinite(now)
-                    gap = abs(was - now) if both else (0.0 if _same(was, now) else math.inf)
-                    margins[column.name][at] = max(margins[column.name][at], gap)
+            jump = JUMP if by == 0.0 else math.inf
+            _widen(margins, {c.name: c.values for c in expected}, {c.name: c.values for c in answers}, jump)
+        plain = self._run("reference")
+        for seed in range(6):
+            _widen(margins, plain, self._run("reference", "--rounding", str(seed)))
         return margins
 
 
+def _parts(value, seen: set | None = None):
+    """Every object that a fitted model is made of."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
+        inner = list(np.ravel(value)) if isinstance(value, np.ndarray) else value
+    elif type(value).__module__.split(".")[0] in LIBRARIES and hasattr(value, "__dict__"):
+        yield value
+        inner = vars(value).values()
+    else:
+        return
+    for part in inner:
+        yield from _parts(part, seen)
+
+
+def _widen(margins: dict[str, np.ndarray], before: dict[str, list], after: dict[str, list], jump: float = math.inf) -> None:
+    """Margins that hold from one answer to another; a gap beyond `jump`, of a number's size, is one between choices, of
+    which there may be more than were met."""
+    for name, margin in margins.items():
+        for at, (was, now) in enumerate(zip(before.get(name, ()), after.get(name, ()))):
+            both = isinstance(was, float) and isinstance(now, float) and math.isfinite(was) and math.isfinite(now)
+            gap = abs(was - now) if both else (0.0 if _same(was, now) else math.inf)
+            margin[at] = max(margin[at], gap if not both or gap <= jump * max(1.0, abs(was)) else math.inf)
+
+
 def _tolerance(name: str) -> float:
-    """XGBoost's probabilities are float32; a kernel's sum has great terms of either sign, which moving a row does not show."""
-    return 1e-6 if name.startswith("XGB") or name == "KernelRidge" else TOLERANCE
+    """XGBoost's probabilities are float32."""
+    return 1e-6 if name.startswith("XGB") else TOLERANCE
 
 
 def _nudged(rng, value, step: float):

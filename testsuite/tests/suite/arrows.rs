@@ -62,6 +62,7 @@ fn heavy_dependencies_stay_at_the_edge() {
     let allowed = [
         ("egg", "compiler/optimize"),
         ("cranelift", "backends/cranelift"),
+        ("inkwell", "backends/llvm"),
         ("datafusion", "runtime/engine"),
         ("sqlparser", "compiler/lift-sql"),
         ("onnx-protobuf", "compiler/lift-onnx"),
@@ -75,7 +76,9 @@ fn heavy_dependencies_stay_at_the_edge() {
         "compiler/flockc",
         "backends/api",
         "backends/sql",
+        "backends/plan",
         "backends/cranelift",
+        "backends/llvm",
         "runtime/core",
         "runtime/engine",
     ];

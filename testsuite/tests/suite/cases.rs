@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use flock::artefact::{self, LoadOptions, Pipeline};
+use flock::codegen::Codegen;
 use flock::{frames, score};
 use flock_ir_spec::{DType, Diagnostic, Frame, FrameType, Scalar};
 use flock_testsuite::case::{Case, Table, all_cases};
@@ -247,7 +248,8 @@ type Ask = Box<dyn FnMut(&Subject) -> Result<Columns, Fault>>;
 fn asker(engine: &'static str) -> Result<Ask, String> {
     Ok(match engine {
         "reference" => Box::new(|s| score_with(s, score::reference)),
-        "native" => Box::new(|s| score_with(s, score::native)),
+        "native" => Box::new(|s| score_with(s, |p| score::native(p, Codegen::Cranelift))),
+        "llvm" => Box::new(|s| score_with(s, |p| score::native(p, Codegen::Llvm))),
         // The optimiser must not change an answer.
         "optimized" => Box::new(|s| score_with(s, |p| score::reference(&flock::optimize::function(p)?.pipeline))),
         "datafusion" => embedded()?,
@@ -311,6 +313,12 @@ fn reference() {
 #[test]
 fn native() {
     check("native");
+}
+
+#[cfg(feature = "llvm")]
+#[test]
+fn llvm() {
+    check("llvm");
 }
 
 #[test]

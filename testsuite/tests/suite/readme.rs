@@ -13,8 +13,10 @@ pub fn flockc() -> &'static PathBuf {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["build", "--release", "--package", "flockc", "--bin", "flockc", "--quiet"]).current_dir(root());
-        if cfg!(feature = "query") {
-            command.args(["--features", "query"]);
+        for (feature, is_here) in [("query", cfg!(feature = "query")), ("llvm", cfg!(feature = "llvm"))] {
+            if is_here {
+                command.args(["--features", feature]);
+            }
         }
         assert!(command.status().unwrap().success(), "flockc does not build");
         let target = std::env::var_os("CARGO_TARGET_DIR").filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -81,6 +83,8 @@ fn readme() {
     let path = root().join("README.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let bless = std::env::var_os("FLOCK_BLESS").is_some();
+    // What a feature adds is not in the default build that the page shows.
+    let default = cfg!(not(any(feature = "query", feature = "llvm")));
     let (mut fresh, mut wrong, mut commands) = (String::new(), Vec::new(), 0);
     for part in blocks(&page) {
         match part {
@@ -91,8 +95,7 @@ fn readme() {
                     fresh.push_str(&format!("$ {command}\n"));
                     let found = if command.starts_with("cargo test") { output.clone() } else { run(&command) };
                     commands += 1;
-                    // What the embedded SQL engine adds is not in the default build that the page shows.
-                    if !cfg!(feature = "query") && without_times(&found) != without_times(&output) {
+                    if default && without_times(&found) != without_times(&output) {
                         wrong.push(format!("`{command}` prints\n{found}\nthe page shows\n{output}"));
                     }
                     let keep = without_times(&found) == without_times(&output);
@@ -103,7 +106,7 @@ fn readme() {
         }
     }
     assert!(commands >= 5, "the README shows only {commands} commands");
-    if bless && !cfg!(feature = "query") {
+    if bless && default {
         std::fs::write(path, fresh).unwrap();
     } else {
         assert!(wrong.is_empty(), "{}\nFLOCK_BLESS=1 writes the page again", wrong.join("\n"));

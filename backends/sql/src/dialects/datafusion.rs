@@ -20,6 +20,8 @@ pub static DIALECT: Dialect = Dialect {
     bytewise: "",
     boolean: Some("BOOLEAN"),
     wide_integer: None,
+    digests: &[],
+    hexadecimal: "",
     floats: FloatForm::Shortest,
     nan: Nan::ByBits,
     zero_divides_to_null: false,

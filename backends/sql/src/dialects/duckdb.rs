@@ -7,6 +7,8 @@
 //! `fmod` rounds its quotient down and is not exact, `%` is C's remainder; `sin` of an infinity raises.
 //! 100 trees of 255 nodes plan in 11 s as one sum, in 3 s as sums of 10 trees.
 
+use flock_ir_spec::Digest;
+
 use crate::carried::{Carried, LACKS};
 use crate::dialect::*;
 
@@ -20,6 +22,8 @@ pub static DIALECT: Dialect = Dialect {
     bytewise: " COLLATE \"C\"",
     boolean: Some("BOOLEAN"),
     wide_integer: Some("HUGEINT"),
+    digests: &[(Digest::Md5, "md5({})"), (Digest::Sha1, "sha1({})"), (Digest::Sha256, "sha256({})")],
+    hexadecimal: "CAST('0x' || {} AS BIGINT)",
     floats: FloatForm::Exponent,
     nan: Nan::Greatest,
     zero_divides_to_null: false,

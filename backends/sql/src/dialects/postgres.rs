@@ -8,6 +8,8 @@
 //! FULL JOIN: "only supported with merge-joinable or hash-joinable join conditions", an equality of both sides or a
 //! constant (`optimizer/path/joinpath.c`, `select_mergejoin_clauses`).
 
+use flock_ir_spec::Digest;
+
 use crate::carried::{Carried, LACKS};
 use crate::dialect::*;
 
@@ -21,6 +23,14 @@ pub static DIALECT: Dialect = Dialect {
     bytewise: " COLLATE \"C\"",
     boolean: Some("boolean"),
     wide_integer: Some("numeric"),
+    digests: &[
+        (Digest::Md5, "md5({})"),
+        (Digest::Sha224, "encode(sha224(convert_to({}, 'UTF8')), 'hex')"),
+        (Digest::Sha256, "encode(sha256(convert_to({}, 'UTF8')), 'hex')"),
+        (Digest::Sha384, "encode(sha384(convert_to({}, 'UTF8')), 'hex')"),
+        (Digest::Sha512, "encode(sha512(convert_to({}, 'UTF8')), 'hex')"),
+    ],
+    hexadecimal: "CAST(CAST('x' || {} AS bit(32)) AS bigint)",
     floats: FloatForm::Cast("float8"),
     nan: Nan::Greatest,
     zero_divides_to_null: false,

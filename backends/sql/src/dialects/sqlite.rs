@@ -20,6 +20,8 @@ pub static DIALECT: Dialect = Dialect {
     bytewise: " COLLATE BINARY",
     boolean: None,
     wide_integer: None,
+    digests: &[],
+    hexadecimal: "",
     floats: FloatForm::Decimal17,
     nan: Nan::Absent,
     zero_divides_to_null: true,

@@ -27,6 +27,7 @@ mod cast;
 mod category;
 mod composite;
 mod curve;
+mod digest;
 mod functions;
 mod linear;
 mod logic;
@@ -44,7 +45,7 @@ use flock_ir_spec::{
     Attr, ColumnId, Constant, DType, Frame, FrameType, Function, Graph, Module, Node, NodeId, Op, Scalar,
 };
 
-use crate::backend::{CHARACTERS, NO_HASH, PATTERNS, TERMS};
+use crate::backend::{CHARACTERS, NO_HASH, NUMBERS, PATTERNS, TERMS};
 use crate::carried;
 use crate::dialect::{Dialect, Nan};
 use crate::expr::{Arena, Cast, Id, Lit, X};
@@ -246,11 +247,13 @@ impl<'m> Lower<'m> {
             (Op::TermCounts, _) => self.refused(node, TERMS),
             (Op::Lower | Op::Upper | Op::WithoutAccents, _) => self.refused(node, CHARACTERS),
             (Op::Matches, _) => self.refused(node, PATTERNS),
+            (Op::Parse | Op::Digits, _) => self.refused(node, NUMBERS),
             (Op::Interpolate, _) => self.interpolate(graph, node, args),
             (Op::Distances, _) => self.distances(graph, node, args),
             (Op::Order, _) => self.order(node, args),
             (Op::Gather, _) => self.gather(node, args),
             (Op::CityHash, _) => self.refused(node, NO_HASH),
+            (Op::Digest, _) => self.digest(node, args),
             (Op::Composite(c), _) if !logic::has_short_way(c) => self.definition(graph, node, c, args),
             (Op::Sum | Op::Prod | Op::RowMin | Op::RowMax | Op::ArgMax | Op::Softmax | Op::Normalize, _) => {
                 self.reduce(node, &args[0])

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::codegen::Codegen;
+
 /// Compiles machine-learning pipelines to SQL and native code, and runs them where the data is.
 #[derive(Parser, Debug)]
 #[command(name = "flockc", version, max_term_width = 100, propagate_version = true)]
@@ -145,9 +147,9 @@ pub struct Compile {
     /// The processor that code is for.
     #[arg(long, value_name = "NAME")]
     pub cpu: Option<String>,
-    /// The code generator.
-    #[arg(long, value_name = "NAME")]
-    pub codegen: Option<String>,
+    /// Who writes machine code; Cranelift without it.
+    #[arg(long, value_enum)]
+    pub codegen: Option<Codegen>,
     /// Columns.
     #[command(flatten)]
     pub columns: Columns,
@@ -183,12 +185,19 @@ pub struct Run {
     /// Who computes.
     #[arg(long, value_enum, default_value_t)]
     pub engine: Engine,
+    /// Who writes machine code; what is cheaper of what this build has without it, Cranelift with --engine native.
+    #[arg(long, value_enum)]
+    pub codegen: Option<Codegen>,
     /// Threads; the machine's cores without it.
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
     /// Fail when a row is one that the library would refuse: exit 1, and nothing is written to OUT.
     #[arg(long)]
     pub strict: bool,
+    /// With `--engine reference`: move every step that is equal only up to rounding by some units in the last place, at
+    /// random. How far the answer moves is what rounding can change of it.
+    #[arg(long, value_name = "SEED")]
+    pub rounding: Option<u64>,
     /// Columns.
     #[command(flatten)]
     pub columns: Columns,
@@ -234,6 +243,9 @@ pub struct Query {
     /// Who computes.
     #[arg(long, value_enum, default_value_t)]
     pub engine: Engine,
+    /// Who writes machine code; Cranelift without it.
+    #[arg(long, value_enum)]
+    pub codegen: Option<Codegen>,
     /// Show the plan in place of running it.
     #[arg(long, conflicts_with_all = ["output_file", "threads"])]
     pub explain: bool,
@@ -276,6 +288,9 @@ pub struct Verify {
     /// The engines; all that this build has without it.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub engines: Vec<String>,
+    /// Who writes the machine code of the engine `native`; Cranelift without it. The engine `llvm` is always LLVM's.
+    #[arg(long, value_enum)]
+    pub codegen: Option<Codegen>,
     /// Write what was compared, on which rows, with which versions and hashes, as JSON.
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::args::{self, Cli, Engine, Target, Verb};
 use super::show;
 use crate::artefact::{LoadOptions, Pipeline};
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
-use crate::library::{Codegen, Kind};
+use crate::library::Kind;
 use crate::{artefact, compile, explain, inspect, library, query, run, verify};
 
 /// Runs a verb.
@@ -67,7 +68,8 @@ fn compile_verb(a: &args::Compile) -> Result<ExitCode> {
         }
     };
     only_for_sql(a, "a library")?;
-    let codegen = codegen(a.codegen.as_deref())?;
+    let codegen = a.codegen.unwrap_or_default();
+    codegen.with(Engine::Native)?;
     let cpu = cpu(a.cpu.as_deref())?;
     let missing = || Error::usage("-o", "a library is a file, and its header beside it", "for example -o libscore.a");
     let out = a.output_file.as_deref().ok_or_else(missing)?;
@@ -94,17 +96,6 @@ fn cpu(name: Option<&str>) -> Result<Cpu> {
         let known = Cpu::ALL.map(Cpu::name).join(", ");
         Error::usage("--cpu", format!("`{name}` is no processor that there is code for"), format!("one of: {known}"))
     })
-}
-
-/// The code generator of that name.
-fn codegen(name: Option<&str>) -> Result<Codegen> {
-    match name {
-        None | Some("cranelift") => Ok(Codegen::Cranelift),
-        Some("llvm") => Err(Error::feature("llvm", "--codegen llvm")),
-        Some(other) => {
-            Err(Error::usage("--codegen", format!("`{other}` is no code generator"), "one of: cranelift, llvm"))
-        }
-    }
 }
 
 /// SQL or IR.
@@ -200,17 +191,25 @@ fn run_verb(a: &args::Run, json: bool) -> Result<ExitCode> {
     match a.engine {
         Engine::Gpu => return Err(crate::error::no_gpu()),
         Engine::Sql if cfg!(not(feature = "query")) => return Err(Error::feature("query", "--engine sql")),
+        Engine::Reference => {}
+        _ if a.rounding.is_some() => {
+            let help = "add `--engine reference`";
+            return Err(Error::usage("--rounding", "the reference engine alone moves its rounding", help));
+        }
         _ => {}
     }
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let pipeline = load(&a.pipeline, &a.columns.names, Some(&a.data))?.with_outputs(&a.columns.wanted())?;
     let request = run::Request {
         pipeline: &pipeline,
         data: &a.data,
         out: a.output_file.as_deref(),
         engine: a.engine,
+        codegen: a.codegen,
         keep: &a.columns.keep,
         threads: a.threads.map(usize::from),
         strict: a.strict,
+        rounding: a.rounding,
     };
     let mut bar = show::Bar::new();
     let done = run::run(&request, &mut |p| bar.update(p))?;
@@ -252,12 +251,14 @@ fn query_request(a: &args::Query) -> query::Request<'_> {
         define: &a.named.define,
         dialect: a.dialect.as_deref(),
         engine: a.engine,
+        codegen: a.codegen.unwrap_or_default(),
         out: a.output_file.as_deref(),
         threads: a.threads.map(usize::from),
     }
 }
 
 fn query_verb(a: &args::Query, json: bool) -> Result<ExitCode> {
+    a.codegen.map_or(Ok(()), |c| c.with(a.engine))?;
     let request = query_request(a);
     if a.explain {
         query::engine(a.engine)?;
@@ -302,6 +303,7 @@ fn explain_verb(a: &args::Explain, json: bool) -> Result<ExitCode> {
         define: &a.named.define,
         dialect: None,
         engine: Engine::Auto,
+        codegen: Codegen::default(),
         out: None,
         threads: None,
     };
@@ -319,8 +321,10 @@ fn inspect_verb(a: &args::Inspect, json: bool) -> Result<ExitCode> {
 
 fn verify_verb(a: &args::Verify, json: bool) -> Result<ExitCode> {
     verify::engines(&a.engines)?;
+    let codegen = a.codegen.unwrap_or_default();
+    codegen.with(Engine::Native)?;
     let pipeline = load(&a.pipeline, &a.names, a.data.as_deref())?;
-    let done = verify::verify(&pipeline, &a.engines, a.data.as_deref(), a.expected.as_deref())?;
+    let done = verify::verify(&pipeline, &a.engines, codegen, a.data.as_deref(), a.expected.as_deref())?;
     let hash = artefact::file_hash(&a.pipeline)?;
     let certificate = verify::certificate(&pipeline, &hash, &done);
     if let Some(path) = &a.certificate {

@@ -15,9 +15,10 @@ mod link;
 use std::path::{Path, PathBuf};
 
 use flock_core::Field;
-use flock_plan::{Cpu, Plan};
+use flock_plan::Cpu;
 
 use crate::artefact::Pipeline;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::optimize;
 
@@ -30,13 +31,6 @@ pub enum Kind {
     Static,
     /// A shared library, with the runtime, that databases load too.
     Shared,
-}
-
-/// Who writes machine code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codegen {
-    /// Cranelift.
-    Cranelift,
 }
 
 /// What to write.
@@ -107,7 +101,7 @@ pub fn files(request: &Request<'_>) -> Result<Vec<File>> {
     let refused =
         |all: Vec<flock_api::Unsupported>| Error::Input(all.iter().map(|u| u.diagnostic("native code")).collect());
     let plan = flock_plan::plan(&pipeline.module, &pipeline.name, &flock_plan::Options::default()).map_err(refused)?;
-    let object = object(&plan, &name, request).map_err(|u| refused(vec![u]))?;
+    let object = request.codegen.object(&plan, &name, request.cpu)?;
     let file = request.out.file_name().map(|f| f.to_string_lossy()).unwrap_or_default();
     let library = Library {
         name: &name,
@@ -131,10 +125,4 @@ pub fn files(request: &Request<'_>) -> Result<Vec<File>> {
     };
     files.push((request.out.to_path_buf(), bytes));
     Ok(files)
-}
-
-fn object(plan: &Plan, name: &str, request: &Request<'_>) -> std::result::Result<Vec<u8>, flock_api::Unsupported> {
-    match request.codegen {
-        Codegen::Cranelift => flock_cranelift::object(plan, name, request.cpu),
-    }
 }

@@ -15,6 +15,7 @@ use flock_ir_spec::{DType, Diagnostic, Exactness, Frame, Function, Scalar};
 use serde_json::{Value, json};
 
 use crate::artefact::Pipeline;
+use crate::codegen::Codegen;
 use crate::error::{Error, Result};
 use crate::{frames, optimize, score};
 
@@ -58,7 +59,7 @@ impl Verification {
 pub type Answer = Box<dyn Fn(&RecordBatch) -> Result<Vec<ArrayRef>> + Send + Sync>;
 
 /// The names of the engines that `verify` knows.
-pub const ENGINES: [&str; 3] = ["native", "optimized", "sql"];
+pub const ENGINES: [&str; 4] = ["native", "llvm", "optimized", "sql"];
 
 /// Whether this build has the engines of those names.
 pub fn engines(names: &[String]) -> Result<()> {
@@ -70,13 +71,17 @@ pub fn engines(names: &[String]) -> Result<()> {
         if name == "sql" && cfg!(not(feature = "query")) {
             return Err(Error::feature("query", "--engines sql"));
         }
+        if name == "llvm" && cfg!(not(feature = "llvm")) {
+            return Err(Error::feature("llvm", "--engines llvm"));
+        }
     }
     Ok(())
 }
 
-fn engine(name: &str, pipeline: &Pipeline) -> Result<Answer> {
+fn engine(name: &str, pipeline: &Pipeline, codegen: Codegen) -> Result<Answer> {
     let scorer = match name {
-        "native" => score::native(&optimize::function(pipeline)?.pipeline)?,
+        "native" => score::native(&optimize::function(pipeline)?.pipeline, codegen)?,
+        "llvm" => score::native(&optimize::function(pipeline)?.pipeline, Codegen::Llvm)?,
         "optimized" => score::reference(&optimize::function(pipeline)?.pipeline)?,
         // `engines` knows no others.
         _ => return crate::embedded::answerer(pipeline),
@@ -89,10 +94,11 @@ fn cannot_take(e: &Error) -> bool {
     matches!(e, Error::Usage(_)) || e.faults().iter().all(|f| f.code == "flock::emit::unsupported")
 }
 
-/// Compares the engines. An engine that was asked for by name must be able to take the pipeline.
+/// Compares the engines, `native` with code by that generator. An engine that was asked for by name must be able to take the pipeline.
 pub fn verify(
     pipeline: &Pipeline,
     engines: &[String],
+    codegen: Codegen,
     data: Option<&Path>,
     expected: Option<&Path>,
 ) -> Result<Verification> {
@@ -102,7 +108,7 @@ pub fn verify(
     let asked = !engines.is_empty();
     let names = if asked { engines.to_vec() } else { ENGINES.map(str::to_owned).to_vec() };
     for name in names {
-        match engine(&name, pipeline) {
+        match engine(&name, pipeline, codegen) {
             Ok(answer) => able.push((name, answer)),
             Err(e) if asked || !cannot_take(&e) => return Err(e),
             Err(e) => absent.push((name, e.faults().iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; "))),

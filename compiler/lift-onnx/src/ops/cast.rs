@@ -3,7 +3,8 @@
 //! A float becomes the integer towards zero; a row in which the type has none is refused (C leaves that open; types of
 //! less than 8 bits keep the last bits, as onnx does). An integer keeps its last bits. Floats of less than 32 bits are
 //! rounded to nearest, ties to even; with `saturate` what an 8-bit float does not hold becomes its greatest number. A bool
-//! becomes the text `1` or `0`. Floats to text and text to numbers are not expressible.
+//! becomes the text `1` or `0`, a float eight digits. Text becomes the number that it begins with, as C reads it; a row of
+//! text without one is refused.
 //! Source: ai.onnx Cast-9 … -28, CastLike-15 … -28; onnxruntime `tensor/cast_op.cc`.
 
 use flock_ir_spec::{Attr, DType, Frame, NodeId, Op, Word};
@@ -56,8 +57,10 @@ impl Node<'_, '_> {
     pub fn converted(&mut self, x: &Tensor, to: Elem) -> Res<NodeId> {
         match (x.elem, to) {
             (from, to) if from == to => Ok(x.node),
-            (Elem::Str, _) | (Elem::F32 | Elem::F64 | Elem::Small(_), Elem::Str) => {
-                Err(self.unsupported(format!("a cast from {} to {}", x.elem.name(), to.name())))
+            (Elem::Str, _) => self.parsed(x, to),
+            (Elem::F32 | Elem::F64 | Elem::Small(_), Elem::Str) => {
+                let x = self.as_f64(x.node)?;
+                self.op(Op::Digits, &[x])
             }
             (Elem::Bool, Elem::Str) => {
                 let (yes, no) = (self.constant(Frame::row_str(["1"]))?, self.constant(Frame::row_str(["0"]))?);
@@ -82,6 +85,25 @@ impl Node<'_, '_> {
                 Ok(whole)
             }
             _ => self.cast(x.node, to.dtype()),
+        }
+    }
+
+    /// The number that text begins with; a row of text without one, or with one out of range, is refused.
+    fn parsed(&mut self, x: &Tensor, to: Elem) -> Res<NodeId> {
+        let how = match to {
+            Elem::Int(int) if int.signed => Word::Signed,
+            Elem::Int(_) | Elem::Bool => Word::Unsigned,
+            _ => Word::Float,
+        };
+        let found = self.op_with(Op::Parse, Attr::Word(how), &[x.node])?;
+        let node = self.settled(found)?;
+        match to {
+            Elem::Int(int) => self.wrapped(node, int),
+            Elem::Bool => {
+                let zero = self.int(0)?;
+                self.op(Op::Ne, &[node, zero])
+            }
+            _ => self.converted(&Tensor { elem: Elem::F64, shape: x.shape.clone(), node }, to),
         }
     }
 

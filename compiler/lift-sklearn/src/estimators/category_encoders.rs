@@ -5,15 +5,17 @@
 //! | `mapping` | per column the numbers of each code: a series, or a table whose columns take the column's place |
 //! | `mapping` of counts, means | per column a number, or a sum and a count, of each category itself |
 //! | `handle_unknown`, `handle_missing` | `value`, `return_nan`, `error`, which refuses the row |
+//! | `composite_members_`, `keep_components` | columns that are joined to one; whether they stay beside it |
+//! | `hash_method`, `n_components` | of `HashingEncoder`, which counts digests by their remainder |
 //! | `invariant_cols` | columns that `drop_invariant` leaves out |
 //!
 //! Source: category_encoders 2.11, `ordinal.py`, `base_contrast_encoder.py`, `leave_one_out.py`, `cat_boost.py`, ….
 
-use flock_ir_spec::{Diagnostic, Frame, Op};
+use flock_ir_spec::{Attr, DType, Diagnostic, Digest, Frame, FrameType, NodeId, Op, Word};
 
 use super::feature_engine::{listed, names};
 use crate::categories::Categories;
-use crate::columns::{Columns, Facts};
+use crate::columns::{Columns, Facts, Kind};
 use crate::features::lookup;
 use crate::labels::text;
 use crate::lift::{Lift, Lifted, Lifter};
@@ -22,7 +24,24 @@ use crate::read::view::{Matrix, Plain, View};
 
 type Res<T> = Result<T, Diagnostic>;
 
+/// Why numbers are no text.
+const NO_DIGITS: &str = "pandas writes 1 as `1` or as `1.0` by whether another row of the column has a gap";
+
+/// Columns that a digest chooses among.
+const MOST_BUCKETS: usize = 1 << 16;
+
 pub static LIFTERS: &[Lifter] = &[
+    Lifter {
+        class: "category_encoders.hashing.HashingEncoder",
+        reads: &["cols", "n_components", "hash_method", "drop_invariant", "invariant_cols", "min_group_lumping_"],
+        ignores: &[
+            "X", "_dim", "combine_min_nan_groups", "composite_cols", "composite_members_", "data_lines",
+            "feature_dtypes_in_", "feature_names_out_", "handle_missing", "handle_unknown", "keep_components", "mapping",
+            "max_process", "max_sample", "min_group_name", "min_group_size", "process_creation_method", "return_df",
+            "use_all_cols", "use_default_cols", "verbose",
+        ],
+        lift: hash,
+    },
     encoder("category_encoders.backward_difference.BackwardDifferenceEncoder"),
     encoder("category_encoders.basen.BaseNEncoder"),
     encoder("category_encoders.binary.BinaryEncoder"),
@@ -61,13 +80,14 @@ const fn encoder(class: &'static str) -> Lifter {
             "a",
             "drop_invariant",
             "invariant_cols",
-            "composite_cols",
+            "composite_members_",
+            "keep_components",
             "hierarchy",
         ],
         ignores: &[
             "_combine_min_nan_groups", "_count", "_dim", "_min_group_name", "_min_group_size", "_normalize", "_sum",
-            "base", "binomial_target", "combine_min_nan_groups", "composite_members_", "feature_dtypes_in_",
-            "feature_names_out_", "hierarchy_depth", "index_start", "keep_components", "lab_encoder_", "m",
+            "base", "binomial_target", "combine_min_nan_groups", "composite_cols", "feature_dtypes_in_",
+            "feature_names_out_", "hierarchy_depth", "index_start", "lab_encoder_", "m",
             "mapping_supplied", "min_group_name", "min_group_size", "min_samples_leaf", "model", "normalize",
             "quantile", "random_state", "randomized", "regularization", "return_df", "sigma", "smoothing",
             "use_all_cols", "use_cat_names", "use_default_cols", "verbose",
@@ -89,19 +109,15 @@ struct Encoding {
 }
 
 fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
-    for name in ["composite_cols", "hierarchy"] {
-        if view.get(name).is_some_and(|v| !v.is_none()) {
-            return Err(view.unsupported(format!("`{name}`")));
-        }
+    if view.get("hierarchy").is_some_and(|v| !v.is_none()) {
+        return Err(view.unsupported("`hierarchy`"));
     }
-    let names = names(view, &input)?;
+    let mut names = names(view, &input)?;
+    let mut columns = cx.split(&input)?;
+    let members = join_composites(cx, view, &mut names, &mut columns)?;
     let encoded = listed(view, "cols", &names)?;
-    let dropped: Vec<String> = match view.attr("drop_invariant")?.bool()? {
-        true => view.attr("invariant_cols")?.plains()?.iter().map(text).collect(),
-        false => Vec::new(),
-    };
     let mut out = Columns::none();
-    for (i, mut column) in cx.split(&input)?.into_iter().enumerate() {
+    for (i, mut column) in columns.into_iter().enumerate() {
         let name = &names[i];
         if encoded.contains(&i) {
             column = encode(cx, view, name, &column)?;
@@ -110,12 +126,124 @@ fn lift(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
         }
         out.append(column);
     }
-    let all = out.names.clone().unwrap_or_default();
-    let kept: Vec<usize> = (0..all.len()).filter(|i| !dropped.contains(&all[*i])).collect();
-    if kept.len() < all.len() {
-        out = cx.select(&out, &kept)?;
+    left(cx, view, &out, members).map(Lifted::Columns)
+}
+
+/// The columns that are neither of these names nor invariant ones that `drop_invariant` leaves out.
+fn left(cx: &mut Lift, view: &View<'_>, columns: &Columns, mut dropped: Vec<String>) -> Res<Columns> {
+    if view.attr("drop_invariant")?.bool()? {
+        dropped.extend(view.attr("invariant_cols")?.plains()?.iter().map(text));
     }
-    Ok(Lifted::Columns(out))
+    let all = columns.names.clone().unwrap_or_default();
+    let kept: Vec<usize> = (0..all.len()).filter(|i| !dropped.contains(&all[*i])).collect();
+    if kept.len() == all.len() { Ok(columns.clone()) } else { cx.select(columns, &kept) }
+}
+
+/// Appends the columns that are made of several, whose texts `|` joins; missing where one of them is. Gives the names of
+/// those that go, once all is encoded.
+fn join_composites(
+    cx: &mut Lift,
+    view: &View<'_>,
+    names: &mut Vec<String>,
+    columns: &mut Vec<Columns>,
+) -> Res<Vec<String>> {
+    let mut gone = Vec::new();
+    let composites = view.get("composite_members_").map(|c| c.entries()).transpose()?.unwrap_or_default();
+    for (name, group) in composites {
+        let mut joined = None;
+        for member in group.items()? {
+            let member = member.text()?;
+            let at = names.iter().position(|n| *n == member);
+            let at = at.ok_or_else(|| group.unsupported(format!("no column `{member}`")))?;
+            let (x, kind) = cx.single(&columns[at], Kind::Text, view)?;
+            if kind != Kind::Text {
+                return Err(group.unsupported(format!("{} in `{member}`: {NO_DIGITS}", kind.name())));
+            }
+            joined = Some(match joined {
+                None => x,
+                Some(before) => {
+                    let bar = cx.text_row(["|".to_owned()]);
+                    let before = cx.op(Op::Append, &[before, bar])?;
+                    cx.op(Op::Append, &[before, x])?
+                }
+            });
+            gone.push(member);
+        }
+        let name = name.text()?;
+        let node = joined.ok_or_else(|| group.expected("columns to join"))?;
+        columns.push(Columns::node(node, 1, Facts::CODES, Some(vec![name.clone()])));
+        names.push(name);
+    }
+    let kept = view.get("keep_components").map_or(Ok(false), |k| k.bool())?;
+    Ok(if kept { Vec::new() } else { gone })
+}
+
+/// Digests of text: how many of the row's texts have one that leaves each remainder. Text that is missing is NaN, which
+/// Python writes `nan`. The digest is a number of many words, and so is divided word by word:
+/// `r = (r × (2^32 mod n) + word) mod n`, whose products fit 64 bits while n is below 2^31.
+fn hash(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
+    let names = names(view, &input)?;
+    let hashed = listed(view, "cols", &names)?;
+    let count = view.attr("n_components")?;
+    let n = count.size()?;
+    if n == 0 || n > MOST_BUCKETS {
+        return Err(count.unsupported(format!("{n} columns; up to {MOST_BUCKETS} make a frame")));
+    }
+    if view.get("min_group_lumping_").is_some_and(|l| l.entries().is_ok_and(|e| !e.is_empty())) {
+        return Err(view.unsupported("`min_group_size`: its groups are named anew before they are hashed"));
+    }
+    let method = view.attr("hash_method")?;
+    let name = method.text()?;
+    let digest = Digest::ALL.into_iter().find(|d| d.name() == name);
+    let word = Word::ALL.into_iter().find(|w| w.name() == name);
+    let (Some(digest), Some(word)) = (digest, word) else {
+        return Err(method.unsupported(format!("the digest `{name}`: MD5, SHA-1 and SHA-2 are known")));
+    };
+    let (mut total, mut rest) = (None, Columns::none());
+    for (i, mut column) in cx.split(&input)?.into_iter().enumerate() {
+        if hashed.contains(&i) {
+            let hot = bucket(cx, view, &names[i], &column, (word, digest.words()), n as i64)?;
+            total = Some(if let Some(t) = total { cx.op(Op::Add, &[t, hot])? } else { hot });
+        } else {
+            column.names = Some(vec![names[i].clone()]);
+            rest.append(column);
+        }
+    }
+    let Some(total) = total else { return left(cx, view, &rest, Vec::new()).map(Lifted::Columns) };
+    let mut out = Columns::node(total, n, Facts::CODES, Some((0..n).map(|i| format!("col_{i}")).collect()));
+    out.append(rest);
+    left(cx, view, &out, Vec::new()).map(Lifted::Columns)
+}
+
+/// 1 in the column of the text's remainder.
+fn bucket(
+    cx: &mut Lift,
+    view: &View<'_>,
+    name: &str,
+    column: &Columns,
+    (word, words): (Word, usize),
+    n: i64,
+) -> Res<NodeId> {
+    let (x, kind) = cx.single(column, Kind::Text, view)?;
+    if kind != Kind::Text {
+        return Err(view.unsupported(format!("{} in `{name}`: {NO_DIGITS}", kind.name())));
+    }
+    let x = cx.or_else(x, Frame::row_str(["nan"]))?;
+    let digest = cx.op_with(Op::Digest, Attr::Word(word), &[x])?;
+    let whole = |cx: &mut Lift, value: i64| cx.b.constant(Frame::row_i64([value]));
+    let (divisor, shift) = (whole(cx, n), whole(cx, (1 << 32) % n));
+    let first = cx.pick(digest, &[0])?;
+    let mut rest = cx.op(Op::Rem, &[first, divisor])?;
+    for at in 1..words {
+        let next = cx.pick(digest, &[at])?;
+        let shifted = cx.op(Op::Mul, &[rest, shift])?;
+        let sum = cx.op(Op::Add, &[shifted, next])?;
+        rest = cx.op(Op::Rem, &[sum, divisor])?;
+    }
+    // No remainder is null, for no divisor is 0.
+    let rest = cx.or_else(rest, Frame::row_i64([0]))?;
+    let hot = FrameType::new(DType::F64, n as u32);
+    cx.op_with(Op::OneHot, Attr::Type(hot), &[rest])
 }
 
 fn encode(cx: &mut Lift, view: &View<'_>, name: &str, column: &Columns) -> Res<Columns> {

@@ -79,8 +79,9 @@ const fn capper(class: &'static str) -> Lifter {
 const fn discretiser(class: &'static str) -> Lifter {
     Lifter {
         class,
-        reads: &["variables_", "binner_dict_", "errors", "return_boundaries", "return_object"],
-        ignores: &["binning_dict", "bins", "precision", "q", "variables"],
+        reads: &["variables_", "binner_dict_", "errors", "return_boundaries"],
+        // As objects the bins are the same numbers.
+        ignores: &["binning_dict", "bins", "precision", "q", "return_object", "variables"],
         lift: discretise,
     }
 }
@@ -215,9 +216,13 @@ fn impute(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
             }
         };
         let (x, found) = cx.single(&column, kind, view)?;
+        if found == Kind::Number && !column.facts().nan {
+            // Behind another imputer there is nothing to fill.
+            return Ok(column);
+        }
         if found != kind {
-            let message = format!("`{variable}` is filled with {}, and is {}", kind.name(), found.name());
-            return Err(Diagnostic::new("flock::lift::column_type", view.path(), message));
+            let mixed = format!("{} in the gaps of `{variable}`, which is {}: a column has one type", kind.name(), found.name());
+            return Err(view.unsupported(mixed));
         }
         let node = cx.or_else(x, constant)?;
         Ok(Columns::node(node, 1, Facts::CODES, None))
@@ -260,8 +265,8 @@ fn cap(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
 
 /// Bins closed to the right, the first one on both sides; NaN outside of them (`pandas.cut`).
 fn discretise(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
-    if view.attr("return_boundaries")?.bool()? || view.attr("return_object")?.bool()? {
-        return Err(view.unsupported("bins as text or objects"));
+    if view.attr("return_boundaries")?.bool()? {
+        return Err(view.unsupported("bins as the text of their bounds, which pandas rounds as it cuts"));
     }
     let refuses = view.get("errors").is_some_and(|errors| errors.str() == Some("raise"));
     let out = replaced(cx, view, &input, |cx, variable, column| {

@@ -5,10 +5,10 @@
 //! | `_centerer` (`K_fit_rows_`, `K_fit_all_`) | the means of the training rows' kernel |
 //! | `eigenvalues_`, `eigenvectors_` | [n], [m, n] |   | `normalization_` | [m, m] |
 //!
-//! NaN and infinities are refused. Source: scikit-learn `decomposition/_kernel_pca.py`, `kernel_approximation.py`,
+//! NaN and infinities are refused, and by a centerer those of the kernel as well. Source: scikit-learn `decomposition/_kernel_pca.py`, `kernel_approximation.py`,
 //! `preprocessing/_data.py`, `metrics/pairwise.py`.
 
-use flock_ir_spec::{Diagnostic, NodeId, Op};
+use flock_ir_spec::{Composite, Diagnostic, NodeId, Op};
 
 use crate::columns::Columns;
 use crate::features::prefixed;
@@ -81,6 +81,8 @@ fn principal(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     }
     let x = linear::finite(cx, view, &input)?;
     let compared = kernel.values(cx, view, x, points)?;
+    let finite = cx.op(Op::Composite(Composite::IS_FINITE), &[compared])?;
+    cx.refuse_unless_all(finite)?;
     let compared = centred(cx, &view.attr("_centerer")?, compared)?;
     let n = vectors.columns;
     let node = linear::map(cx, compared, vectors.transposed(), vec![0.0; n])?;

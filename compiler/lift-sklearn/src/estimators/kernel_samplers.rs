@@ -85,7 +85,9 @@ fn additive(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     let mut blocks = vec![(cx.op(Op::Sqrt, &[scaled])?, "sqrt".to_string())];
     let logarithm = cx.op(Op::Ln, &[x])?;
     let logarithm = cx.with_row(Op::Mul, logarithm, vec![interval])?;
-    let double = cx.with_row(Op::Mul, scaled, vec![2.0])?;
+    // Doubled first, as the library does: so it overflows for the same rows.
+    let double = cx.with_row(Op::Mul, x, vec![2.0])?;
+    let double = cx.with_row(Op::Mul, double, vec![interval])?;
     for j in 1..steps {
         let width = (std::f64::consts::PI * j as f64 * interval).cosh();
         let factor = cx.with_row(Op::Div, double, vec![width])?;

@@ -1,7 +1,7 @@
 //! `RadiusNeighborsClassifier`, `RadiusNeighborsRegressor`: votes and means of the training rows within a radius. What is
 //! read of these stands in `neighbours.rs`; there are no ties here.
 //!
-//! | `radius` | a distance; rows at it count |   | `weights` | `uniform`, `distance` |
+//! | `radius` | a distance; rows at it count; None is NaN to the tree indices: no row is within |   | `weights` | `uniform`, `distance` |
 //! | `_y` | per target: the number of each training row's class, or its value |
 //! | `classes_`, `outputs_2d_` | labels, a list of them for several targets |
 //! | `outlier_label_` | per target the label of rows without neighbours; None: these rows are refused |
@@ -48,7 +48,7 @@ type Res<T> = Result<T, Diagnostic>;
 /// What each training row counts, a column each: 0 outside of the radius. And whether any is inside.
 fn neighbourhood(cx: &mut Lift, view: &View<'_>, input: &Columns, training: &Training) -> Res<(NodeId, NodeId)> {
     let reduced = training.reduced(cx, view, input)?;
-    let within = training.within(cx, reduced, view.attr("radius")?.f64()?)?;
+    let within = training.within(cx, reduced, radius(view)?)?;
     let any = cx.op(Op::Any, &[within])?;
     let weights = if neighbours::alike(view)? {
         let (zero, one) = (cx.b.constant(Frame::row_f64([0.0])), cx.b.constant(Frame::row_f64([1.0])));
@@ -58,6 +58,17 @@ fn neighbourhood(cx: &mut Lift, view: &View<'_>, input: &Columns, training: &Tra
         neighbours::weights(cx, distances, Some(within))?
     };
     Ok((weights, any))
+}
+
+fn radius(view: &View<'_>) -> Res<f64> {
+    let radius = view.attr("radius")?;
+    match view.attr("_fit_method")?.str() {
+        Some("brute") if radius.is_none() => {
+            Err(radius.unsupported("no radius without an index: the library itself fails on every row"))
+        }
+        _ if radius.is_none() => Ok(f64::NAN),
+        _ => radius.f64(),
+    }
 }
 
 fn classifier(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {

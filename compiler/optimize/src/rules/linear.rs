@@ -22,6 +22,8 @@ rules! {
     Reals "linear-sub":     "(linear (sub ?x ?m) ?w ?b)" => { subtract(?x ?m ?w ?b) };
     /// (x + m) · w + b = x · w + (b + m · w), where the shift is too small to cost digits.
     Reals "linear-add":     "(linear (add ?x ?m) ?w ?b)" => { add_shift(?x ?m ?w ?b) };
+    /// A sum that starts from +0 is never -0, so adding 0 changes no bit of it: a bias that comes behind one of 0 takes its place.
+    Bits  "linear-bias":    "(add (linear ?x ?w ?b) ?c)" => { set_bias(?x ?w ?b ?c) };
     /// A one-hot encoding picks a row of the weights: a dictionary lookup.
     Reals "linear-one-hot": "(linear (one_hot ?i) ?w ?b)" => { pick_row(?i ?w ?b) };
     /// A linear map of a dictionary's row is a dictionary of the mapped rows.
@@ -119,6 +121,12 @@ fn add_shift(g: &mut Egraph<'_>, c: &[Id]) -> Option<Id> {
     let (x, m, weights) = operands(g, c)?;
     let b = weights.shifted(&m, 1.0)?;
     weights.add(g, x, weights.w.clone(), b)
+}
+
+fn set_bias(g: &mut Egraph<'_>, c: &[Id]) -> Option<Id> {
+    let weights = Weights::read(g, c[1], c[2]).filter(|w| w.b.iter().all(|b| *b == 0.0))?;
+    let bias = per_column(g, c[3], weights.outputs)?;
+    weights.add(g, c[0], weights.w.clone(), bias)
 }
 
 fn pick_row(g: &mut Egraph<'_>, c: &[Id]) -> Option<Id> {

@@ -48,14 +48,18 @@ unsafe fn convert<S: Copy, T>(c: &FlockColumn, start: usize, rows: usize, out: *
     }
 }
 
-/// A numeric column as T, by Rust's `as` (which rounds to nearest, and saturates to an integer).
+/// A numeric column as T, by Rust's `as` (which rounds to nearest, and saturates to an integer), by way of another type if that is
+/// given.
 macro_rules! load_number {
-    ($column:ident, $start:ident, $rows:ident, $out:ident, $valid:ident, $t:ty) => {{
+    ($column:ident, $start:ident, $rows:ident, $out:ident, $valid:ident, $t:ty) => {
+        load_number!($column, $start, $rows, $out, $valid, $t, $t)
+    };
+    ($column:ident, $start:ident, $rows:ident, $out:ident, $valid:ident, $via:ty, $t:ty) => {{
         let c = &*$column;
         load_validity(c, $start, $rows, $valid);
         macro_rules! from {
             ($s:ty) => {
-                convert::<$s, $t>(c, $start, $rows, $out, |x| x as $t)
+                convert::<$s, $t>(c, $start, $rows, $out, |x| x as $via as $t)
             };
         }
         match c.layout {
@@ -220,9 +224,9 @@ unsafe fn store_validity(o: &FlockOutput, start: usize, rows: usize, valid: *con
 
 /// Rows of a column as [`load_number`] gives them, with another value where one is missing.
 macro_rules! load_filled {
-    ($column:ident, $start:ident, $rows:ident, $out:ident, $fill:ident, $t:ty, $load:ident) => {{
+    ($column:ident, $start:ident, $rows:ident, $out:ident, $fill:expr, $load:expr) => {{
         let status = $load($column, $start, $rows, $out, std::ptr::null_mut());
-        let (c, fill) = (&*$column, *$fill);
+        let (c, fill) = (&*$column, $fill);
         if c.layout == FlockLayout::Null as u32 {
             (0..$rows).for_each(|i| $out.add(i).write(fill));
         } else if !c.validity.is_null() {
@@ -236,14 +240,24 @@ macro_rules! load_filled {
     }};
 }
 
+/// A number or bool column as f64, then as f32.
+unsafe fn narrowed(column: *const FlockColumn, start: usize, rows: usize, out: *mut f32, valid: *mut u8) -> i32 {
+    // SAFETY: the caller keeps the conventions.
+    unsafe { load_number!(column, start, rows, out, valid, f64, f32) }
+}
+
 export! {
     /// [`flock_load_f64`] with a value for what is missing.
     fn flock_load_filled_f64(column: *const FlockColumn, start: usize, rows: usize, out: *mut f64, fill: *const f64) -> i32 {
-        load_filled!(column, start, rows, out, fill, f64, flock_load_f64)
+        load_filled!(column, start, rows, out, *fill, flock_load_f64)
     }
     /// [`flock_load_f32`] with a value for what is missing.
     fn flock_load_filled_f32(column: *const FlockColumn, start: usize, rows: usize, out: *mut f32, fill: *const f32) -> i32 {
-        load_filled!(column, start, rows, out, fill, f32, flock_load_f32)
+        load_filled!(column, start, rows, out, *fill, flock_load_f32)
+    }
+    /// [`flock_load_filled_f64`], then rounded to f32.
+    fn flock_load_narrowed_f32(column: *const FlockColumn, start: usize, rows: usize, out: *mut f32, fill: *const f64) -> i32 {
+        load_filled!(column, start, rows, out, *fill as f32, narrowed)
     }
     /// Rows of a number or bool column as f64. `valid` may be null where the input cannot be.
     /// Integers beyond 2^53 round to nearest. Schema where the column is text.

@@ -17,6 +17,7 @@ pub mod documents;
 pub mod linear;
 pub mod math;
 pub mod nearest;
+pub mod processor;
 pub mod rows;
 pub mod tables;
 pub mod text;

@@ -2,6 +2,7 @@
 //! The strict ones work on values; [`flock_valid_all`] gives the validity of their result.
 
 use crate::kernels::export;
+use crate::kernels::processor::Processor;
 
 /// For each row a fold over the frame's columns.
 #[inline]
@@ -170,25 +171,61 @@ unsafe fn bounded_avx2<T: Float>(x: *const T, stride: usize, width: usize, rows:
     unsafe { bounded(x, stride, width, rows, limit, out) }
 }
 
-unsafe fn all_bounded<T: Float>(x: *const T, stride: usize, width: usize, rows: usize, limit: T, out: *mut u8) {
+/// [`flock_row_all_below_f64`] as if the processor were that one.
+/// # Safety
+/// As there; the processor is at least that.
+pub unsafe fn row_all_below_f64_on(
+    processor: Processor,
+    (x, stride, width): (*const f64, usize, usize),
+    rows: usize,
+    limit: f64,
+    out: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { all_bounded(processor, x, stride, width, rows, limit, out) }
+}
+
+/// [`flock_row_all_below_f32`], likewise.
+/// # Safety
+/// As there; the processor is at least that.
+pub unsafe fn row_all_below_f32_on(
+    processor: Processor,
+    (x, stride, width): (*const f32, usize, usize),
+    rows: usize,
+    limit: f32,
+    out: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { all_bounded(processor, x, stride, width, rows, limit, out) }
+}
+
+unsafe fn all_bounded<T: Float>(
+    processor: Processor,
+    x: *const T,
+    stride: usize,
+    width: usize,
+    rows: usize,
+    limit: T,
+    out: *mut u8,
+) {
     // SAFETY: the caller's promise, and the processor was asked.
     unsafe {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            return bounded_avx2(x, stride, width, rows, limit, out);
+        match processor {
+            #[cfg(target_arch = "x86_64")]
+            Processor::Avx2 | Processor::Avx512 => bounded_avx2(x, stride, width, rows, limit, out),
+            _ => bounded(x, stride, width, rows, limit, out),
         }
-        bounded(x, stride, width, rows, limit, out)
     }
 }
 
 export! {
     /// Whether no column's absolute value is at or above the limit; NaN is not.
     fn flock_row_all_below_f64(x: *const f64, stride: usize, width: usize, rows: usize, limit: *const f64, out: *mut u8) {
-        all_bounded(x, stride, width, rows, *limit, out)
+        all_bounded(Processor::best(), x, stride, width, rows, *limit, out)
     }
     /// The same in f32.
     fn flock_row_all_below_f32(x: *const f32, stride: usize, width: usize, rows: usize, limit: *const f32, out: *mut u8) {
-        all_bounded(x, stride, width, rows, *limit, out)
+        all_bounded(Processor::best(), x, stride, width, rows, *limit, out)
     }
     /// Sum from left to right, from 0.
     fn flock_row_sum_f64(x: *const f64, stride: usize, width: usize, rows: usize, out: *mut f64) {

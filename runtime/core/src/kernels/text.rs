@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use flock_text::{Instruction, Machine, Pattern, Program, city_hash};
+use flock_text::{
+    Digest, Instruction, Machine, Pattern, Program, city_hash, eight_digits, leading_float, leading_integer,
+};
 
 use crate::abi::{FlockStatus, FlockStr};
 use crate::arena::Arena;
@@ -108,6 +110,45 @@ export! {
         for i in 0..rows {
             let there = valid.is_null() || *valid.add(i) != 0;
             *out.add(i) = if there { city_hash((*x.add(i)).bytes()).cast_signed() } else { 0 };
+        }
+    }
+    /// The float that each text begins with; `out_valid` is 0 where there is none. Where `valid` (may be null) is 0, a text
+    /// is not read and there is none.
+    fn flock_parse_f64(x: *const FlockStr, valid: *const u8, rows: usize, out: *mut f64, out_valid: *mut u8) {
+        for i in 0..rows {
+            let there = valid.is_null() || *valid.add(i) != 0;
+            let found = if there { leading_float(&read(*x.add(i))) } else { None };
+            *out.add(i) = found.unwrap_or(0.0);
+            *out_valid.add(i) = u8::from(found.is_some());
+        }
+    }
+    /// The same of integers, which may be negative where `signed` is not 0.
+    fn flock_parse_i64(signed: usize, x: *const FlockStr, valid: *const u8, rows: usize, out: *mut i64, out_valid: *mut u8) {
+        for i in 0..rows {
+            let there = valid.is_null() || *valid.add(i) != 0;
+            let found = if there { leading_integer(&read(*x.add(i)), signed != 0) } else { None };
+            *out.add(i) = found.unwrap_or(0);
+            *out_valid.add(i) = u8::from(found.is_some());
+        }
+    }
+    /// Numbers in eight digits, in the call's arena.
+    fn flock_digits_f64(arena: *mut Arena, x: *const f64, rows: usize, out: *mut FlockStr) -> i32 {
+        for i in 0..rows {
+            match (*arena).concat(&[eight_digits(*x.add(i)).as_bytes()]) {
+                Some(s) => *out.add(i) = s,
+                None => return FlockStatus::Memory as i32,
+            }
+        }
+        FlockStatus::Ok as i32
+    }
+    /// The words of each text's digest, a column each; `how` is its place in [`Digest::ALL`]. Where `valid` (may be null)
+    /// is 0, a text is not read and 0 is given.
+    fn flock_digest(how: usize, x: *const FlockStr, valid: *const u8, stride: usize, rows: usize, out: *mut i64) {
+        let Some(digest) = Digest::ALL.get(how) else { return };
+        for i in 0..rows {
+            let there = valid.is_null() || *valid.add(i) != 0;
+            let words = if there { digest.of((*x.add(i)).bytes()) } else { [0; 16] };
+            (0..digest.words()).for_each(|j| *out.add(j * stride + i) = i64::from(words[j]));
         }
     }
     /// Integers as decimal text, in the call's arena.

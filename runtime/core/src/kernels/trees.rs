@@ -17,6 +17,7 @@ mod run;
 mod wide;
 
 use crate::blob::{Blob, Plain};
+pub use crate::kernels::processor::Processor;
 use crate::kernels::{PackError, export, section};
 use bins::{Bins, Value};
 use planes::Stretch;
@@ -93,6 +94,7 @@ struct Header {
     sum_f64: u64,
     /// Which tests there are beside `<=`: 0 none, 1 `==`, 2 sets too.
     tests: u64,
+    features: u64,
     outputs: u64,
     trees: u64,
     base: u64,
@@ -114,8 +116,9 @@ struct Header {
     most_ranks: u64,
     planes: u64,
     columns: u64,
-    /// The trees of many leaves: steps, starts of values, roots by tree, columns.
-    deep: [u64; 4],
+    rows: u64,
+    /// The trees of many leaves: steps, roots by tree, columns, values, bits of a column.
+    deep: [u64; 5],
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
@@ -340,6 +343,7 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
         tests: tests.max().unwrap_or(0),
+        features: u64::from(t.features),
         outputs: u64::from(t.outputs),
         trees: t.trees.len() as u64,
         base: floats(&mut table, t.base, t.sum_f64),
@@ -359,12 +363,13 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         most_ranks: plan.sizes.ranks as u64,
         planes: plan.sizes.planes as u64,
         columns: plan.sizes.columns as u64,
+        rows: plan.sizes.rows as u64,
         deep: plan.deep,
     };
     table.set_header(header);
     let walks = plan.stretch_count == 0;
     let work = if walks { 0 } else { plan.sizes.bytes() };
-    let rows = if plan.sizes.columns > 0 { deep::ROWS } else { planes::ROWS };
+    let rows = if plan.sizes.columns > 0 { plan.sizes.rows } else { planes::ROWS };
     Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
@@ -384,6 +389,8 @@ fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
 
 /// Rows that walk side by side.
 const LANES: usize = 8;
+/// Features of a single row that are copied together.
+const TOGETHER: usize = 128;
 
 /// Where `LANES` walks from `at` arrive: of neighbouring rows in one tree (`STEP` of 1), or of one row in as many trees (0).
 /// `x` points at the first row of the first feature.
@@ -438,11 +445,18 @@ unsafe fn each_leaf<N: Node>(
         let sets = (section::<Set>(table, h.sets), section::<u32>(table, h.members));
         if rows < LANES / 2 {
             // Few rows: a row at a time, trees side by side. Behind the last one stand walks that have arrived.
+            let mut together = [N::X::INFINITY; TOGETHER];
             for row in 0..rows {
+                let (mut x, mut stride) = (x.add(row), stride);
+                // Columns are far apart, and often in one set of the cache.
+                if h.features as usize <= TOGETHER {
+                    let features = together.iter_mut().take(h.features as usize).enumerate();
+                    features.for_each(|(j, to)| *to = *x.add(j * stride));
+                    (x, stride) = (together.as_ptr(), 1);
+                }
                 for first in trees.clone().step_by(LANES) {
                     let n = LANES.min(trees.end - first);
                     let at = std::array::from_fn(|i| if i < n { (*roots.add(first + i))[0] } else { LEAF });
-                    let x = x.add(row);
                     let leaves = match h.tests {
                         0 => walk::<N, 0, 0>(nodes, sets, at, x, stride),
                         1 => walk::<N, 1, 0>(nodes, sets, at, x, stride),
@@ -465,42 +479,6 @@ unsafe fn each_leaf<N: Node>(
                 f(tree, first, LANES.min(rows - first), leaves);
             }
         }
-    }
-}
-
-/// What a processor can do, as far as these kernels make use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
-    /// Nothing but 64-bit words.
-    Plain,
-    /// AVX2, with BMI1 and BMI2.
-    Avx2,
-    /// These and AVX-512 F, BW, DQ and VL.
-    Avx512,
-}
-
-impl Processor {
-    /// Of this machine, from the least to the best.
-    pub fn all() -> &'static [Processor] {
-        let all = &[Processor::Plain, Processor::Avx2, Processor::Avx512];
-        &all[..=Processor::best() as usize]
-    }
-
-    /// The best that this machine has.
-    pub fn best() -> Processor {
-        #[cfg(target_arch = "x86_64")]
-        {
-            macro_rules! has {
-                ($($feature:tt),*) => { $(is_x86_feature_detected!($feature))&&* };
-            }
-            if has!("avx2", "bmi1", "bmi2") {
-                return match has!("avx512f", "avx512bw", "avx512dq", "avx512vl") {
-                    true => Processor::Avx512,
-                    false => Processor::Avx2,
-                };
-            }
-        }
-        Processor::Plain
     }
 }
 
@@ -610,16 +588,17 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
             planes: h.planes as usize,
             columns: h.columns as usize,
             column_bytes: size_of::<N::X>(),
+            rows: h.rows as usize,
         };
-        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[3]), sizes.columns);
+        let columns = std::slice::from_raw_parts(section::<deep::Column>(table, h.deep[2]), sizes.columns);
         let memory = sizes.cut(work);
         let all = std::slice::from_raw_parts(section::<Stretch>(table, h.stretches), h.stretch_count as usize);
         // A deep tree is read once for as many rows as there are; of programs, a chunk is ranked once for all stretches.
-        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (deep::ROWS, 1) };
+        let (chunk, together) = if columns.is_empty() { (planes::ROWS, all.len()) } else { (sizes.rows, 1) };
         for first in (0..rows).step_by(chunk) {
             let (x, out, rows) = (x.add(first), out.add(first), (rows - first).min(chunk));
             if !columns.is_empty() {
-                deep::copy_rows(columns, x, stride, rows.next_multiple_of(LANES), memory.rows.cast());
+                deep::copy_rows(columns, x, stride, rows.next_multiple_of(deep::LANES), memory.rows.cast());
             }
             for some in all.chunks(together) {
                 for first in (0..rows).step_by(planes::ROWS).filter(|_| some.iter().any(|s| s.programs == 1)) {
@@ -650,7 +629,9 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
                 match some {
                     [s] if s.programs == 0 => walk_all::<N, S>(table, x, stride, rows, out, s.trees()),
                     [s] if s.programs == 2 => {
-                        deep_all::<N, S>(table, s, memory.rows.cast(), columns.len(), stride, rows, out)
+                        let (steps, bits, width) = (section(table, h.deep[0]), h.deep[4] as u32, columns.len());
+                        let walks = deep::Walks { steps, bits, x: memory.rows.cast(), width, rows };
+                        deep_all::<N, S>(table, s, &walks, stride, out)
                     }
                     _ => {}
                 }
@@ -664,26 +645,24 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
 unsafe fn deep_all<N: Node, S: Summed>(
     table: *const u8,
     s: &Stretch,
-    x: *const N::X,
-    width: usize,
+    walks: &deep::Walks<N::X>,
     stride: usize,
-    rows: usize,
     out: *mut S,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         let h = &*table.cast::<Header>();
-        let (values, outputs) = (section::<S>(table, h.values), h.outputs as usize);
-        let (steps, starts) = (section::<deep::Step<N::X>>(table, h.deep[0]), section::<u32>(table, h.deep[1]));
+        let (values, outputs) = (section::<S>(table, h.deep[3]), h.outputs as usize);
         for tree in s.trees() {
             let [_, target] = *section::<Root>(table, h.roots).add(tree);
-            let root = *section::<u32>(table, h.deep[2]).add(tree);
+            let root = *section::<deep::Root>(table, h.deep[1]).add(tree);
+            let values = values.add(root[2] as usize);
             if target > 0 {
                 let out = out.add((target as usize - 1) * stride);
-                deep::walk(steps, starts, root, x, width, rows, |row, at| *out.add(row) += *values.add(at));
+                walks.walk(root, |row, leaf| *out.add(row) += *values.add(leaf));
             } else {
-                deep::walk(steps, starts, root, x, width, rows, |row, at| {
-                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(at + o));
+                walks.walk(root, |row, leaf| {
+                    (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(leaf * outputs + o));
                 });
             }
         }

@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod kind;
+mod parquet;
 mod paths;
 
 use std::collections::BTreeMap;
@@ -13,16 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::reader::{FileReader, StreamReader};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
 use crate::bind::{Binding, Keep, bind};
 use crate::error::{EngineError, Faults};
 use crate::scorer::{accepts, data_type};
 
+pub use self::parquet::RowGroup;
 use csv::Looks;
 pub use kind::{FileKind, file_kind};
 pub use paths::files;
@@ -46,6 +47,7 @@ struct DataFile {
     rows: u64,
     schema: Schema,
     csv: Option<csv::Csv>,
+    parquet: Option<ArrowReaderMetadata>,
 }
 
 /// A source with the columns that a scorer and the caller want.
@@ -65,6 +67,27 @@ struct BoundFile {
     /// Per input and kept column, its index in `columns`.
     inputs: Vec<usize>,
     kept: Vec<usize>,
+    /// Of Parquet, how it is read where text may come as dictionaries.
+    parquet: Option<ArrowReaderMetadata>,
+}
+
+/// Part of a source: rows that were read, or that can be read beside others.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// Rows.
+    Rows(Rows),
+    /// A row group of a Parquet file.
+    Group(RowGroup),
+}
+
+impl Piece {
+    /// Its rows in order, a batch at a time; ends after the first error.
+    pub fn rows(&self) -> Box<dyn Iterator<Item = Result<Rows, EngineError>>> {
+        match self {
+            Piece::Rows(rows) => Box::new(std::iter::once(Ok(rows.clone()))),
+            Piece::Group(group) => Box::new(group.each()),
+        }
+    }
 }
 
 /// Rows of a source: what the scorer reads, and what is passed through.
@@ -129,7 +152,7 @@ impl Source {
             let own: Schema = binding.kept.iter().map(|i| passed.field(*i).clone()).collect::<Vec<_>>().into_schema();
             let first = kept.get_or_insert_with(|| Arc::new(own.clone()));
             file.same_kept(first, &own)?;
-            files.push(BoundFile::new(&read, &passed, &binding));
+            files.push(BoundFile::new(file, &read, &passed, &binding));
         }
         Ok(BoundSource { source: self.clone(), files, kept: kept.unwrap_or_else(|| Arc::new(Schema::empty())) })
     }
@@ -181,13 +204,13 @@ impl DataFile {
         let file = || File::open(path).map_err(|e| EngineError::file(path, &e));
         let damaged = |e: &dyn std::fmt::Display| EngineError::data(path, e);
         let bytes = std::fs::metadata(path).map_err(|e| EngineError::file(path, &e))?.len();
-        let mut csv = None;
+        let (mut csv, mut parquet) = (None, None);
         let mut rows = None;
         let schema = match kind {
             FileKind::Parquet => {
-                let metadata = ArrowReaderMetadata::load(&file()?, Default::default()).map_err(|e| damaged(&e))?;
+                let metadata = parquet::metadata(&file()?).map_err(|e| damaged(&e))?;
                 rows = Some(metadata.metadata().file_metadata().num_rows().max(0) as u64);
-                metadata.schema().as_ref().clone()
+                parquet.insert(metadata).schema().as_ref().clone()
             }
             FileKind::ArrowFile => {
                 FileReader::try_new_buffered(file()?, None).map_err(|e| damaged(&e))?.schema().as_ref().clone()
@@ -210,7 +233,7 @@ impl DataFile {
             }
         };
         let rows = rows.unwrap_or_else(|| bytes / (CELL_BYTES * schema.fields().len().max(1) as u64));
-        Ok(DataFile { path: path.into(), kind, bytes, rows, schema, csv })
+        Ok(DataFile { path: path.into(), kind, bytes, rows, schema, csv, parquet })
     }
 
     /// The schemas as which the file is read for these fields and for what is kept, and where they are in it.
@@ -264,20 +287,26 @@ impl DataFile {
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
     }
 
-    fn batches(&self, bound: &BoundFile, rows: usize, count: &Counted) -> Result<Batches, EngineError> {
+    /// Its rows; of Parquet those of one row group, where that is given.
+    fn batches(
+        &self,
+        bound: &BoundFile,
+        group: Option<usize>,
+        rows: usize,
+        count: &Counted,
+    ) -> Result<Batches, EngineError> {
         let file = || File::open(&self.path).map_err(|e| EngineError::file(&self.path, &e));
         let damaged = |e: &dyn std::fmt::Display| EngineError::data(&self.path, e);
         let path = self.path.clone();
         let columns = bound.columns.clone();
         Ok(match self.kind {
-            FileKind::Parquet => {
-                let builder = ParquetRecordBatchReaderBuilder::try_new(file()?).map_err(|e| damaged(&e))?;
-                let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-                let total = builder.metadata().file_metadata().num_rows().max(0) as u64;
-                let reader = builder.with_projection(mask).with_batch_size(rows).build().map_err(|e| damaged(&e))?;
-                let bytes = count.clone().per_row(self.bytes, total);
-                Box::new(reader.map(move |b| b.inspect(|b| bytes(b)).map_err(|e| EngineError::data(&path, &e))))
-            }
+            FileKind::Parquet => match &bound.parquet {
+                Some(metadata) => {
+                    parquet::Part { path: &self.path, bytes: self.bytes, metadata, columns: &columns, group }
+                        .batches(rows, count)?
+                }
+                None => Box::new(std::iter::empty()),
+            },
             FileKind::ArrowFile => {
                 let reader = FileReader::try_new_buffered(count.clone().reader(file()?), Some(columns))
                     .map_err(|e| damaged(&e))?;
@@ -307,7 +336,7 @@ fn wants_another(want: &DataType, found: &DataType) -> bool {
 }
 
 impl BoundFile {
-    fn new(read: &Schema, passed: &Schema, binding: &Binding) -> BoundFile {
+    fn new(file: &DataFile, read: &Schema, passed: &Schema, binding: &Binding) -> BoundFile {
         let typed = |schema: &Schema, i: &usize| (*i, schema.field(*i).data_type().clone());
         let mut columns: Vec<(usize, DataType)> = binding.inputs.iter().map(|i| typed(read, i)).collect();
         columns.extend(binding.kept.iter().map(|i| typed(passed, i)));
@@ -322,7 +351,11 @@ impl BoundFile {
         let kept = binding.kept.iter().map(|i| at(passed, i)).collect();
         let field = |(i, t): &(usize, DataType)| read.field(*i).clone().with_data_type(t.clone());
         let schema = columns.iter().map(field).collect::<Vec<_>>().into_schema();
-        BoundFile { columns: columns.into_iter().map(|(i, _)| i).collect(), schema: Arc::new(schema), inputs, kept }
+        // What is passed through comes back as it stood.
+        let only_inputs: Vec<usize> = binding.inputs.iter().copied().filter(|i| !binding.kept.contains(i)).collect();
+        let parquet = file.parquet.as_ref().map(|m| parquet::with_dictionaries(m, &only_inputs));
+        let columns = columns.into_iter().map(|(i, _)| i).collect();
+        BoundFile { columns, schema: Arc::new(schema), inputs, kept, parquet }
     }
 
     fn split(&self, batch: &RecordBatch, kept: &SchemaRef, rows: std::ops::Range<usize>) -> Result<Rows, EngineError> {
@@ -350,49 +383,109 @@ impl BoundSource {
         self.source.progress.bytes() as f64 / self.source.bytes().max(1) as f64
     }
 
-    /// All rows in order, at most `rows` at a time.
+    /// All rows in order, at most `rows` at a time, with the types that the files show by themselves.
     pub fn rows(&self, rows: usize) -> impl Iterator<Item = Result<Rows, EngineError>> + Send + use<> {
-        let this = self.clone();
-        let mut next = 0;
-        let mut open: Option<(usize, Batches)> = None;
-        let mut rest: Option<(usize, RecordBatch, usize)> = None;
-        let mut failed = false;
-        std::iter::from_fn(move || {
-            let mut step = || loop {
-                // What is left of a batch that was larger than asked for.
-                if let Some((file, batch, from)) = rest.take() {
-                    let to = batch.num_rows().min(from + rows.max(1));
-                    let out = this.files[file].split(&batch, &this.kept, from..to);
-                    if to < batch.num_rows() {
-                        rest = Some((file, batch, to));
-                    }
-                    return Some(out);
+        let mut plain = self.clone();
+        plain.files.iter_mut().zip(&plain.source.files).for_each(|(f, of)| f.parquet = of.parquet.clone());
+        let this = Arc::new(plain);
+        let mut next = 0..self.files.len();
+        let mut opened: Option<Stream> = None;
+        ending(move || {
+            loop {
+                if let Some(rows) = opened.as_mut().and_then(Iterator::next) {
+                    return Some(rows);
                 }
-                match &mut open {
-                    None if next == this.files.len() => return None,
-                    None => match this.batches(next, rows) {
-                        Ok(batches) => open = Some((next, batches)),
-                        Err(e) => return Some(Err(e)),
-                    },
-                    Some((file, batches)) => match guarded_next(&this.source.files[*file].path, batches) {
-                        Some(Ok(batch)) => rest = (batch.num_rows() > 0).then_some((*file, batch, 0)),
-                        Some(Err(e)) => return Some(Err(e)),
-                        None => (open, next) = (None, next + 1),
-                    },
+                match this.stream(next.next()?, rows) {
+                    Ok(stream) => opened = Some(stream),
+                    Err(e) => return Some(Err(e)),
                 }
-            };
-            if failed {
-                return None;
             }
-            let out = step();
-            failed = matches!(out, Some(Err(_)));
-            out
         })
     }
 
-    fn batches(&self, file: usize, rows: usize) -> Result<Batches, EngineError> {
-        let f = &self.source.files[file];
-        guarded(&f.path, || f.batches(&self.files[file], rows, &self.source.progress))
+    /// All rows in order, in pieces that can be read side by side where the format has such. Batches have at most `rows`, and
+    /// text that is no more than an input may come as dictionaries.
+    pub fn pieces(&self, rows: usize) -> impl Iterator<Item = Result<Piece, EngineError>> + Send + use<> {
+        let this = Arc::new(self.clone());
+        let mut next = 0..self.files.len();
+        let (mut opened, mut groups): (Option<Stream>, _) = (None, (0, 0..0));
+        ending(move || {
+            loop {
+                if let Some(group) = groups.1.next() {
+                    let group = RowGroup { source: this.clone(), file: groups.0, group, rows };
+                    return Some(Ok(Piece::Group(group)));
+                }
+                if let Some(rows) = opened.as_mut().and_then(Iterator::next) {
+                    return Some(rows.map(Piece::Rows));
+                }
+                let file = next.next()?;
+                match this.files[file].parquet.as_ref().and_then(parquet::groups) {
+                    Some(all) => groups = (file, all),
+                    None => match this.stream(file, rows) {
+                        Ok(stream) => opened = Some(stream),
+                        Err(e) => return Some(Err(e)),
+                    },
+                }
+            }
+        })
+    }
+
+    /// The rows of a file.
+    fn stream(self: &Arc<Self>, file: usize, rows: usize) -> Result<Stream, EngineError> {
+        let batches = self.batches_of(file, None, rows)?;
+        Ok(Stream { source: self.clone(), file, batches, rows, rest: None })
+    }
+
+    /// The batches of a file, or of one of its row groups.
+    fn batches_of(&self, file: usize, group: Option<usize>, rows: usize) -> Result<Batches, EngineError> {
+        let (f, bound) = (&self.source.files[file], &self.files[file]);
+        guarded(&f.path, || f.batches(bound, group, rows, &self.source.progress))
+    }
+}
+
+/// An iterator that ends after the first error.
+fn ending<T>(mut next: impl FnMut() -> Option<Result<T, EngineError>>) -> impl Iterator<Item = Result<T, EngineError>> {
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let item = next();
+        failed = matches!(item, Some(Err(_)));
+        item
+    })
+}
+
+/// The rows of a file, read one batch after the other.
+struct Stream {
+    source: Arc<BoundSource>,
+    file: usize,
+    batches: Batches,
+    rows: usize,
+    /// What is left of a batch that was larger than asked for, and where it starts.
+    rest: Option<(RecordBatch, usize)>,
+}
+
+impl Iterator for Stream {
+    type Item = Result<Rows, EngineError>;
+
+    fn next(&mut self) -> Option<Result<Rows, EngineError>> {
+        let path = &self.source.source.files[self.file].path;
+        let (batch, from) = loop {
+            if let Some(rest) = self.rest.take() {
+                break rest;
+            }
+            match guarded_next(path, &mut self.batches)? {
+                Ok(batch) => self.rest = (batch.num_rows() > 0).then_some((batch, 0)),
+                Err(e) => return Some(Err(e)),
+            }
+        };
+        let to = batch.num_rows().min(from + self.rows.max(1));
+        let out = self.source.files[self.file].split(&batch, &self.source.kept, from..to);
+        if to < batch.num_rows() {
+            self.rest = Some((batch, to));
+        }
+        Some(out)
     }
 }
 

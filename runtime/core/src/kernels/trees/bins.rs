@@ -18,16 +18,46 @@ const CELLS: usize = 4096;
 /// A float that is compared with thresholds.
 pub(super) trait Value: Plain + PartialOrd {
     const INFINITY: Self;
+    /// Two indices: integers as wide as the float.
+    type Word: Plain;
+    const WORD_BITS: u32;
+    /// Numbers that a NaN can carry.
+    const PAYLOADS: usize;
     fn of(x: f64) -> Self;
+    /// A NaN that carries a number.
+    fn with_payload(n: u32) -> Self;
+    /// What a NaN carries.
+    fn payload(self) -> u32;
+    /// A place and, in the lower bits, a column.
+    fn join(place: u32, column: u32, bits: u32) -> Self::Word;
+    /// The same apart.
+    fn split(word: Self::Word, bits: u32) -> (usize, usize);
     fn wide(self) -> f64;
     /// The cell of a grid. A NaN in between, where infinity meets a scale of 0, is cell 0.
     fn cell(self, low: Self, scale: Self, last: Self) -> u32;
 }
 
 macro_rules! value {
-    ($t:ty) => {
+    ($t:ty, $word:ty, $payload:literal) => {
         impl Value for $t {
             const INFINITY: $t = <$t>::INFINITY;
+            type Word = $word;
+            const WORD_BITS: u32 = <$word>::BITS;
+            const PAYLOADS: usize = 1 << $payload;
+            fn with_payload(n: u32) -> $t {
+                <$t>::from_bits(<$t>::NAN.to_bits() | <$word>::from(n))
+            }
+            #[inline(always)]
+            fn payload(self) -> u32 {
+                (self.to_bits() & ((1 << $payload) - 1)) as u32
+            }
+            fn join(place: u32, column: u32, bits: u32) -> $word {
+                <$word>::from(place) << bits | <$word>::from(column)
+            }
+            #[inline(always)]
+            fn split(word: $word, bits: u32) -> (usize, usize) {
+                ((word >> bits) as usize, (word & ((1 << bits) - 1)) as usize)
+            }
             fn of(x: f64) -> $t {
                 x as $t
             }
@@ -46,8 +76,8 @@ macro_rules! value {
         }
     };
 }
-value!(f32);
-value!(f64);
+value!(f32, u32, 22);
+value!(f64, u64, 32);
 
 /// How the values of one feature become ranks.
 #[repr(C)]

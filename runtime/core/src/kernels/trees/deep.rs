@@ -1,13 +1,12 @@
-//! Trees of many leaves: a walk without branches, several rows side by side, over nodes that lie in pairs.
+//! Trees of many leaves, and few trees: a walk without branches, several rows side by side, over nodes that lie in pairs.
 //!
 //! ```text
 //! node = nodes[at];  at = node.child + !(x[node.column] <= node.threshold)
 //! ```
-//! A leaf leads to itself: it compares a column of zeros with infinity. NaN goes right; where it must go left, the node reads a
-//! copy of its column with negative infinity in NaN's place, which is not above any threshold. Rows are copied row by row first, so
-//! that what a walk reads of one lies together.
-
-use std::collections::HashMap;
+//! A node takes 8 bytes for f32 features: the threshold, and child and column in one word. A leaf leads to itself: its threshold is
+//! NaN, which sends everything right, and whose payload is the leaf's number. NaN goes right; where it must go left, the node reads
+//! a copy of its column with negative infinity in NaN's place, which is not above any threshold. Rows are copied first, by groups of
+//! those that walk together, so that what a group reads lies together and lanes differ by a constant.
 
 use super::bins::Value;
 use super::planes::LEAF;
@@ -16,35 +15,44 @@ use crate::blob::{Blob, Plain};
 /// A node, or a leaf.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Step<X> {
+pub(super) struct Step<X: Value> {
     pub threshold: X,
-    /// The left child; the right one is the next. A leaf's own place.
-    pub child: u32,
-    /// Which column of the copied row.
-    pub column: u32,
+    /// Where among the tree's own steps the left child is, the right one being the next, and which element of a group's first row
+    /// is compared; of a leaf, the place before its own.
+    pub next: X::Word,
 }
-// SAFETY: values are f32 or f64: three 32-bit numbers, or a double and two of them, no padding.
+// SAFETY: two numbers of one size.
 unsafe impl<X: Value> Plain for Step<X> {}
 
 /// A column of the copied rows: the feature, and whether NaN becomes negative infinity.
 pub(super) type Column = [u32; 2];
 
+/// A tree: where its steps start, its depth, where its values start.
+pub(super) type Root = [u32; 3];
+
 /// Rows that are scored at a time: many, because a tree is read from a far cache once for all of them.
-pub(super) const ROWS: usize = 2048;
-/// Rows that walk side by side.
-const LANES: usize = 8;
+const ROWS: usize = 2048;
+/// The same for small trees: so few that they stay in the first-level cache.
+const FEW_ROWS: usize = 256;
+/// Bytes of a small tree.
+const SMALL: usize = 16 << 10;
+/// Rows that walk side by side. Measured: of a tree in a far cache, 16 overlap better than 8; what they do not fit into registers
+/// for costs less.
+pub(super) const LANES: usize = 16;
 /// Levels from one look at whether all have arrived to the next.
 const LEVELS: usize = 4;
 
 /// The walked trees of an ensemble while they are packed.
 pub(super) struct Deep<X> {
-    pub steps: Vec<Step<X>>,
-    /// Per step, where a leaf's values start.
-    pub starts: Vec<u32>,
-    /// Per tree of the ensemble, its root.
-    pub roots: Vec<u32>,
+    /// Threshold, child, column.
+    steps: Vec<(X, u32, u32)>,
+    /// Per tree of the ensemble.
+    roots: Vec<Root>,
     pub columns: Vec<Column>,
-    known: HashMap<Column, u32>,
+    /// By feature, and whether NaN goes left: the column, or what none has.
+    known: Vec<u32>,
+    /// Of the leaves by number, tree by tree.
+    values: Vec<f64>,
 }
 
 /// A node as it is packed: threshold, column, children in the specification's form.
@@ -52,113 +60,167 @@ pub(super) type Test<X> = (X, Column, u32, u32);
 
 impl<X: Value> Deep<X> {
     pub fn new() -> Deep<X> {
-        // The first column is the zeros that leaves compare.
-        let columns = vec![[u32::MAX, 0]];
-        Deep { steps: vec![], starts: vec![], roots: vec![], columns, known: HashMap::new() }
+        Deep { steps: vec![], roots: vec![], columns: vec![], known: vec![], values: vec![] }
     }
 
-    /// Adds a tree, level by level.
-    pub fn add(&mut self, root: u32, test: impl Fn(u32) -> Test<X>, start: impl Fn(u32) -> u32) {
-        let mut open = std::collections::VecDeque::from([(root, self.reserve())]);
-        self.roots.push(self.steps.len() as u32 - 1);
-        while let Some((child, at)) = open.pop_front() {
+    /// Whether trees of at most so many leaves fit, with at most so many columns.
+    pub fn fits(leaves: usize, columns: usize) -> bool {
+        let bits = bits(columns);
+        2 * leaves as u64 <= (1u64 << (X::WORD_BITS - bits).min(31)) && leaves < X::PAYLOADS
+    }
+
+    /// Adds a tree with that number that has a node, level by level; `values` gives those of a leaf.
+    pub fn add<'v>(
+        &mut self,
+        tree: usize,
+        root: u32,
+        test: impl Fn(u32) -> Test<X>,
+        values: impl Fn(u32) -> &'v [f64],
+    ) {
+        let first = self.steps.len();
+        let start = self.values.len();
+        let mut open = std::collections::VecDeque::from([(root, self.reserve(), 0)]);
+        let (mut leaves, mut depth) = (0, 0);
+        while let Some((child, at, level)) = open.pop_front() {
             if child & LEAF != 0 {
-                self.starts[at] = start(child & !LEAF);
+                self.steps[at] = (X::with_payload(leaves), ((at - first) as u32).wrapping_sub(1), 0);
+                self.values.extend_from_slice(values(child & !LEAF));
+                leaves += 1;
+                depth = level;
                 continue;
             }
             let (threshold, column, left, right) = test(child);
             let place = self.reserve();
             self.reserve();
-            let next = self.columns.len() as u32;
-            let known = *self.known.entry(column).or_insert(next);
-            if known == next {
-                self.columns.push(column);
-            }
-            self.steps[at] = Step { threshold, child: place as u32, column: known };
-            open.extend([(left, place), (right, place + 1)]);
+            self.steps[at] = (threshold, (place - first) as u32, self.column(column));
+            open.extend([(left, place, level + 1), (right, place + 1, level + 1)]);
         }
+        self.roots.resize(tree, [0; 3]);
+        self.roots.push([first as u32, depth, start as u32]);
     }
 
-    /// A leaf, until it becomes something else.
+    /// The index of a column.
+    fn column(&mut self, column: Column) -> u32 {
+        let at = 2 * column[0] as usize + column[1] as usize;
+        if at >= self.known.len() {
+            self.known.resize(at + 1, u32::MAX);
+        }
+        if self.known[at] == u32::MAX {
+            self.known[at] = self.columns.len() as u32;
+            self.columns.push(column);
+        }
+        self.known[at]
+    }
+
+    /// Rows that are best scored at a time.
+    pub fn rows(&self) -> usize {
+        let largest = self.roots.windows(2).map(|w| w[1][0].saturating_sub(w[0][0])).max().unwrap_or(0);
+        let last = self.roots.last().map_or(0, |r| self.steps.len() - r[0] as usize);
+        let bytes = last.max(largest as usize) * size_of::<Step<X>>();
+        if bytes <= SMALL { FEW_ROWS } else { ROWS }
+    }
+
     fn reserve(&mut self) -> usize {
-        let at = self.steps.len();
-        self.steps.push(Step { threshold: X::INFINITY, child: at as u32, column: 0 });
-        self.starts.push(0);
-        at
+        self.steps.push((X::INFINITY, 0, 0));
+        self.steps.len() - 1
     }
 
-    pub fn write(&self, table: &mut Blob) -> [u64; 4] {
+    /// Writes steps, roots, columns and values, the latter by `floats`; last the bits that a column takes in a word.
+    pub fn write(&self, table: &mut Blob, floats: impl FnOnce(&mut Blob, &[f64]) -> u64) -> [u64; 5] {
+        let bits = bits(self.columns.len());
+        let step = |(threshold, child, column): &(X, u32, u32)| Step {
+            threshold: *threshold,
+            next: X::join(*child, *column * LANES as u32, bits),
+        };
+        let steps: Vec<Step<X>> = self.steps.iter().map(step).collect();
         [
-            table.section(&self.steps) as u64,
-            table.section(&self.starts) as u64,
+            table.section(&steps) as u64,
             table.section(&self.roots) as u64,
             table.section(&self.columns) as u64,
+            floats(table, &self.values),
+            u64::from(bits),
         ]
     }
 }
 
-/// Copies rows, a multiple of 8 of them, row by row.
+/// Bits of an element's place among those of a group's first row.
+fn bits(columns: usize) -> u32 {
+    (columns * LANES).next_power_of_two().trailing_zeros()
+}
+
+/// Copies rows, a multiple of 16 of them, by groups: column by column, the group's rows side by side.
 /// # Safety
 /// `x` has the rows and features of the columns, `to` room for all.
 #[inline(always)]
 pub(super) unsafe fn copy_rows<X: Value>(columns: &[Column], x: *const X, stride: usize, rows: usize, to: *mut X) {
-    let width = columns.len();
-    // SAFETY: the caller's promise.
-    unsafe {
-        (0..rows).for_each(|i| to.add(i * width).write(X::of(0.0)));
-        for (c, [feature, low]) in columns.iter().enumerate().skip(1) {
-            let (x, to) = (x.add(*feature as usize * stride), to.add(c));
-            if *low == 0 {
-                (0..rows).for_each(|i| to.add(i * width).write(*x.add(i)));
-            } else {
-                for i in 0..rows {
-                    let v = *x.add(i);
-                    // Not equal to itself: NaN.
-                    #[allow(clippy::eq_op)]
-                    to.add(i * width).write(if v != v { X::of(f64::NEG_INFINITY) } else { v });
+    for group in 0..rows / LANES {
+        for (c, [feature, low]) in columns.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut x = x.add(*feature as usize * stride + group * LANES).cast::<[X; LANES]>().read_unaligned();
+                if *low != 0 {
+                    for v in &mut x {
+                        // Not equal to itself: NaN.
+                        #[allow(clippy::eq_op)]
+                        if *v != *v {
+                            *v = X::of(f64::NEG_INFINITY);
+                        }
+                    }
                 }
+                to.add((group * columns.len() + c) * LANES).cast::<[X; LANES]>().write_unaligned(x);
             }
         }
     }
 }
 
-/// Calls `f(row, where its leaf's values start)` for each row.
-/// # Safety
-/// The steps are those of a packed ensemble and `root` of one of its trees; `x` has `rows`, up to the next multiple of 8, of `width`.
-#[inline(always)]
-pub(super) unsafe fn walk<X: Value>(
-    steps: *const Step<X>,
-    starts: *const u32,
-    root: u32,
-    x: *const X,
-    width: usize,
-    rows: usize,
-    mut f: impl FnMut(usize, usize),
-) {
-    for first in (0..rows).step_by(LANES) {
-        // SAFETY: the caller's promise: children and columns are inside.
-        unsafe {
-            let x = x.add(first * width);
-            let mut at = [root; LANES];
-            loop {
-                let mut before = at;
-                for _ in 0..LEVELS {
-                    before = at;
-                    for (lane, at) in at.iter_mut().enumerate() {
-                        let step = &*steps.add(*at as usize);
-                        let v = *x.add(lane * width + step.column as usize);
-                        // NaN goes right.
-                        #[allow(clippy::neg_cmp_op_on_partial_ord)]
-                        let right = !(v <= step.threshold);
-                        *at = step.child + u32::from(right);
+/// The trees of an ensemble, and the rows that were copied for them.
+#[derive(Clone, Copy)]
+pub(super) struct Walks<X: Value> {
+    pub steps: *const Step<X>,
+    /// Bits of a column in a step.
+    pub bits: u32,
+    pub x: *const X,
+    /// Columns of the copied rows.
+    pub width: usize,
+    pub rows: usize,
+}
+
+impl<X: Value> Walks<X> {
+    /// Calls `f(row, the number of its leaf in the tree)` for each row.
+    /// # Safety
+    /// The steps are those of a packed ensemble and `root` is one of its trees; `x` has the rows, up to the next multiple of 16.
+    #[inline(always)]
+    pub unsafe fn walk(&self, [first, depth, _]: Root, mut f: impl FnMut(usize, usize)) {
+        for group in (0..self.rows).step_by(LANES) {
+            // SAFETY: the caller's promise: children and columns are inside.
+            unsafe {
+                let steps = self.steps.add(first as usize);
+                let x = self.x.add(group * self.width);
+                let mut at = [0usize; LANES];
+                let mut level = 0;
+                loop {
+                    let mut before = at;
+                    for _ in 0..LEVELS.min(depth as usize - level) {
+                        before = at;
+                        for (lane, at) in at.iter_mut().enumerate() {
+                            let step = &*steps.add(*at);
+                            let (child, column) = X::split(step.next, self.bits);
+                            // NaN goes right.
+                            #[allow(clippy::neg_cmp_op_on_partial_ord)]
+                            let right = !(*x.add(column + lane) <= step.threshold);
+                            *at = child + usize::from(right);
+                        }
+                    }
+                    level += LEVELS;
+                    let moved = (0..LANES).fold(0, |m, lane| m | (at[lane] ^ before[lane]));
+                    if level >= depth as usize || moved == 0 {
+                        break;
                     }
                 }
-                if at == before {
-                    break;
-                }
+                let n = LANES.min(self.rows - group);
+                let leaves = at.iter().take(n).map(|at| (*steps.add(*at)).threshold.payload());
+                leaves.enumerate().for_each(|(lane, leaf)| f(group + lane, leaf as usize));
             }
-            let n = LANES.min(rows - first);
-            at.iter().take(n).enumerate().for_each(|(lane, at)| f(first + lane, *starts.add(*at as usize) as usize));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::bins::{MOST, Value};
 use super::deep::Deep;
-use super::planes::{Choice, Growing, LEAF, LEAVES, Shape, Shared, Stretch, TestKey, share};
+use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Stretch, TestKey, share};
 use super::run::Sizes;
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
 use crate::blob::Blob;
@@ -18,14 +18,16 @@ pub(super) struct Plan {
     pub bases: u64,
     pub thresholds: u64,
     pub values: u64,
-    pub deep: [u64; 4],
+    pub deep: [u64; 5],
     pub sizes: Sizes,
 }
 
 /// Masks of a stretch: 64 bytes each, so that they stay in the second-level cache.
 const MASKS: usize = 8192;
-/// Trees of a form, up to which it is not worth what all of them share: ranks of the features, or copies of the rows.
+/// Programs up to which they are not worth what all of them share: the ranks of the features.
 const FEW: usize = 4;
+/// Features up to which there are walks side by side.
+const FEATURES: usize = 1 << 20;
 
 /// A number that orders as floats do; both zeros are one.
 fn order(x: f64) -> i64 {
@@ -41,7 +43,8 @@ fn unordered(order: i64) -> f64 {
 enum Form {
     /// It is walked with all that there may be.
     Walked,
-    Deep,
+    /// It has so many leaves, and is walked side by side.
+    Deep(usize),
     Program(Shape, Vec<u32>),
 }
 
@@ -98,25 +101,36 @@ fn form<N: Node>(t: &TreesSpec<'_>, root: u32) -> Form {
     }
     // Measured: a program takes 8 cycles for a node and 512 rows, a walk about 2 for a level and row.
     let program = if nodes.len() < LEAVES { shape::<N>(t, root, &nodes) } else { None };
-    program.map_or(Form::Deep, |(shape, leaves)| Form::Program(shape, leaves))
+    program.map_or(Form::Deep(nodes.len() + 1), |(shape, leaves)| Form::Program(shape, leaves))
 }
 
 fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
     let mut forms: Vec<Form> = t.trees.iter().map(|tree| form::<N>(t, tree.root)).collect();
-    let count = |f: fn(&Form) -> bool| forms.iter().filter(|x| f(x)).count();
-    let programs = count(|f| matches!(f, Form::Program(..))) > FEW && most_tests(&forms) <= MOST;
-    let deep = count(|f| matches!(f, Form::Deep)) > FEW;
+    let programs = forms.iter().filter(|f| matches!(f, Form::Program(..))).count();
+    let programs = programs > FEW && most_tests(&forms) <= MOST;
+    let columns = columns::<N>(t);
     for f in &mut forms {
-        let kept = match f {
-            Form::Program(..) => programs,
-            Form::Deep => deep,
-            Form::Walked => true,
+        let leaves = match f {
+            Form::Program(shape, _) if !programs => shape.leaves,
+            Form::Program(..) | Form::Walked => continue,
+            Form::Deep(leaves) => *leaves,
         };
-        if !kept {
-            *f = Form::Walked;
-        }
+        // A tree without a node has no walk.
+        let fits = leaves > 1 && columns.is_some_and(|c| Deep::<N::X>::fits(leaves.max(LEAVES), c));
+        *f = if fits { Form::Deep(leaves) } else { Form::Walked };
     }
     forms
+}
+
+/// Columns that walks over all nodes would read: features, apart where NaN goes left; None where there are too many.
+fn columns<N: Node>(t: &TreesSpec<'_>) -> Option<usize> {
+    let most = t.nodes.iter().map(|n| n.feature as usize).max()?;
+    let mut read = vec![false; 2 * (most + 1).min(FEATURES)];
+    for n in t.nodes {
+        let low = pack_node::<N>(n).parts().1 & MISSING_LEFT != 0;
+        *read.get_mut(2 * n.feature as usize + usize::from(low))? = true;
+    }
+    Some(read.iter().filter(|r| **r).count())
 }
 
 /// The tests of the programs on the feature that has most, equal ones counted again.
@@ -149,6 +163,8 @@ struct Packing<'a, X> {
     planes: usize,
     ranks: usize,
     deep: Deep<X>,
+    /// See [`columns`].
+    columns: Option<usize>,
 }
 
 /// Plans an ensemble's trees.
@@ -165,6 +181,7 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
         planes: 0,
         ranks: 0,
         deep: Deep::new(),
+        columns: columns::<N>(t),
     };
     for (i, form) in forms.into_iter().enumerate() {
         p.add::<N>(table, i, form);
@@ -178,13 +195,14 @@ impl<X: Value> Packing<'_, X> {
         let form = match form {
             Form::Program(shape, leaves) => match self.program(table, tree, &shape, &leaves) {
                 true => return,
-                false => Form::Deep,
+                false if self.columns.is_some_and(|c| Deep::<X>::fits(LEAVES, c)) => Form::Deep(shape.leaves),
+                false => Form::Walked,
             },
             other => other,
         };
         self.close(table);
         let kind = match form {
-            Form::Deep => 2,
+            Form::Deep(_) => 2,
             _ => 0,
         };
         if kind == 2 {
@@ -229,8 +247,12 @@ impl<X: Value> Packing<'_, X> {
             let column = [test & !(EQUAL | IN | MISSING_LEFT), u32::from(test & MISSING_LEFT != 0)];
             (threshold, column, left, right)
         };
-        self.deep.roots.resize(tree, 0);
-        self.deep.add(t.trees[tree].root, test, |leaf| t.leaves[leaf as usize]);
+        let width = if t.trees[tree].target.is_some() { 1 } else { t.outputs as usize };
+        let values = |leaf: u32| {
+            let start = t.leaves[leaf as usize] as usize;
+            &t.values[start..start + width]
+        };
+        self.deep.add(tree, t.trees[tree].root, test, values);
     }
 
     /// Ends the stretch that grows.
@@ -254,6 +276,8 @@ impl<X: Value> Packing<'_, X> {
             planes: self.planes,
             columns: if has(2) { self.deep.columns.len() } else { 0 },
             column_bytes: size_of::<X>(),
+            // Programs fill planes of 512 rows.
+            rows: if has(1) { self.deep.rows().max(ROWS) } else { self.deep.rows() },
         };
         Plan {
             stretch_count: stretches.len() as u64,
@@ -262,7 +286,7 @@ impl<X: Value> Packing<'_, X> {
             bases: table.section(&tables.bases) as u64,
             thresholds: table.section(&tables.thresholds) as u64,
             values: floats(table, &self.values, self.t.sum_f64),
-            deep: self.deep.write(table),
+            deep: self.deep.write(table, |table, values| floats(table, values, self.t.sum_f64)),
             sizes,
         }
     }

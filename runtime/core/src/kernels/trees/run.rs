@@ -48,6 +48,8 @@ pub(super) struct Sizes {
     /// Columns of the rows that deep trees read, and bytes of an element.
     pub columns: usize,
     pub column_bytes: usize,
+    /// Rows that deep trees are walked with at a time.
+    pub rows: usize,
 }
 
 impl Sizes {
@@ -56,7 +58,7 @@ impl Sizes {
     }
 
     pub fn bytes(self) -> usize {
-        self.without_rows() + self.columns * self.column_bytes * super::deep::ROWS
+        self.without_rows() + self.columns * self.column_bytes * self.rows
     }
 
     /// Cuts the memory, and writes what must be there.

@@ -164,7 +164,7 @@ pub(super) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{MOST_PLANES, Plane, ROWS, Steps, WORDS, look_up, transposed_leaves};
+    use super::{MOST_PLANES, Plane, ROWS, Steps, WORDS, look_up};
 
     /// 256 bits.
     #[derive(Clone, Copy)]
@@ -206,7 +206,23 @@ mod x86 {
         #[inline(always)]
         unsafe fn leaves(planes: &[*const Plane; MOST_PLANES], count: usize, words: usize, leaves: *mut u8) {
             // SAFETY: the caller's promise.
-            unsafe { transposed_leaves(planes, count, words, leaves) }
+            unsafe {
+                // Of a word of 32 rows, the byte that each row's bit is in, and the bit in it.
+                let byte = _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
+                let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
+                for (half, planes) in planes[..count].chunks(8).enumerate() {
+                    for w in 0..2 * words {
+                        let mut leaf = _mm256_setzero_si256();
+                        for (j, p) in planes.iter().enumerate() {
+                            let rows = _mm256_set1_epi32(*p.cast::<i32>().add(w));
+                            let own = _mm256_and_si256(_mm256_shuffle_epi8(rows, byte), bit);
+                            let set = _mm256_cmpeq_epi8(own, bit);
+                            leaf = _mm256_or_si256(leaf, _mm256_and_si256(set, _mm256_set1_epi8((1u8 << j) as i8)));
+                        }
+                        _mm256_storeu_si256(leaves.add(half * ROWS + w * 32).cast(), leaf);
+                    }
+                }
+            }
         }
     }
 

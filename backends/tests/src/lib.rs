@@ -1,9 +1,57 @@
-//! What the tests share: hard values, and a comparison of compiled code with the reference evaluator.
-#![allow(dead_code)]
+//! What every backend that makes a [`Program`] must pass: each operator, whole functions and ensembles, on hard values,
+//! bit for bit against the reference evaluator. A backend's own tests are one line, [`backend_tests!`].
+#![allow(missing_docs, clippy::unwrap_used)]
 
+pub mod functions;
+pub mod ops;
+pub mod trees;
+
+use flock_api::Backend;
 use flock_core::{Column, OutputColumn, Program, Scratch, Values};
-use flock_cranelift::{Options, Trees, compile_with};
 use flock_ir_spec::{DType, Data, Frame, FrameType, Function, Scalar, Verified, eval};
+use flock_plan::{Options, Trees};
+
+/// A backend with those options.
+pub type Make = fn(Options) -> Box<dyn Backend<Artifact = Program>>;
+
+/// The tests of a backend, each a test of its own.
+#[macro_export]
+macro_rules! backend_tests {
+    ($make:expr) => {
+        $crate::backend_tests! { $make =>
+            ops every_operator_on_hard_values,
+            ops parameters_and_constants_as_outputs,
+            ops a_set_finds_no_nan_and_both_zeros,
+            ops nothing_is_contracted,
+            functions random_graphs,
+            functions large_graphs_are_cut_into_parts,
+            functions every_number_of_rows,
+            functions calls_are_inlined,
+            functions text,
+            functions what_cannot_be_compiled_is_named,
+            functions frames_beyond_any_memory_are_refused,
+            functions one_program_on_many_threads,
+            functions filled_parameters_and_bounded_rows,
+            functions rounded_parameters_and_floors,
+            trees random_ensembles,
+            trees features_from_everywhere,
+            trees five_thousand_categories,
+        }
+    };
+    ($make:expr => $($family:ident $name:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::$family::$name($make);
+            }
+        )*
+    };
+}
+
+/// A function as the backend compiles it with its default options.
+pub fn compile(make: Make, module: &Verified, name: &str) -> Program {
+    make(Options::default()).emit(module, name).unwrap()
+}
 
 /// Numbers without end, the same for the same seed.
 pub struct Random(u64);
@@ -12,7 +60,7 @@ impl Random {
     pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
-    pub fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -288,10 +336,10 @@ fn explain(function: &Function, params: &[Frame], row: usize) -> String {
 pub const BOTH: [Options; 2] = [Options { trees: Trees::Data }, Options { trees: Trees::Code }];
 
 /// Compiles a function and compares it on hard values for numbers of rows around a block's ends.
-pub fn check(module: &Verified, name: &str, options: &[Options], rows: &[usize], seed: u64) {
+pub fn check(make: Make, module: &Verified, name: &str, options: &[Options], rows: &[usize], seed: u64) {
     let function = module.function(name).unwrap();
     for o in options {
-        let program = compile_with(module, name, o).unwrap();
+        let program = make(*o).emit(module, name).unwrap();
         let (mut random, mut scratch) = (Random::new(seed), program.scratch());
         for rows in rows {
             let params: Vec<Frame> = function.params.iter().map(|p| hard_frame(*rows, p.ty, &mut random)).collect();

@@ -1,15 +1,12 @@
 //! Every operator, over every dtype that its record accepts, with and without nulls, of width 1 and 3 and mixed,
 //! parameters and constants, against the reference evaluator.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
-use flock_cranelift::{Options, compile};
+use crate::{Make, Random, check, compile, hard};
 use flock_ir_spec::{
     Attr, DType, Data, Features, Frame, FrameBuilder, FrameType, FunctionBuilder, NodeId, Op, Scalar, Terms, Unit,
     Verified, Word,
 };
-use support::{Random, check, hard};
+use flock_plan::Options;
 
 const ROWS: [usize; 5] = [0, 1, 63, 1025, 5000];
 const WIDTHS: [u32; 2] = [1, 3];
@@ -55,6 +52,10 @@ fn attributes(op: Op, first: Option<FrameType>) -> Vec<Attr> {
         Op::Bucketize => [Word::Left, Word::Right].map(Attr::Word).to_vec(),
         Op::Distances => [Word::L1, Word::L2, Word::SqEuclidean, Word::Chebyshev].map(Attr::Word).to_vec(),
         Op::Bitwise => [Word::And, Word::Or, Word::Xor, Word::Left, Word::Right].map(Attr::Word).to_vec(),
+        Op::Digest => {
+            [Word::Md5, Word::Sha1, Word::Sha224, Word::Sha256, Word::Sha384, Word::Sha512].map(Attr::Word).to_vec()
+        }
+        Op::Parse => [Word::Float, Word::Signed, Word::Unsigned].map(Attr::Word).to_vec(),
         Op::WithoutAccents => [Word::Unicode, Word::Ascii].map(Attr::Word).to_vec(),
         Op::Slice | Op::Order => (0..3).flat_map(|start| (1..3).map(move |len| Attr::Range { start, len })).collect(),
         _ => vec![Attr::None],
@@ -185,8 +186,7 @@ fn every_application(op: Op) -> Option<Verified> {
     Some(Verified::new(f.finish().unwrap()).unwrap())
 }
 
-#[test]
-fn every_operator_on_hard_values() {
+pub fn every_operator_on_hard_values(make: Make) {
     let mut tested = 0;
     for op in Op::all() {
         if matches!(op, Op::Input | Op::Const | Op::Column | Op::Call | Op::Opaque | Op::Trees | Op::Leaves) {
@@ -195,14 +195,13 @@ fn every_operator_on_hard_values() {
         let module = every_application(op).unwrap_or_else(|| panic!("`{op}` accepts nothing"));
         let outputs = module.functions[0].outputs.len();
         let rows: &[usize] = if outputs > 300 { &[0, 1, 63, 1025] } else { &ROWS };
-        check(&module, op.name(), &[Options::default()], rows, 7);
+        check(make, &module, op.name(), &[Options::default()], rows, 7);
         tested += outputs;
     }
     assert!(tested > 3000, "{tested} applications");
 }
 
-#[test]
-fn parameters_and_constants_as_outputs() {
+pub fn parameters_and_constants_as_outputs(make: Make) {
     let mut f = FunctionBuilder::new("f");
     let mut random = Random::new(3);
     for t in types() {
@@ -213,14 +212,13 @@ fn parameters_and_constants_as_outputs() {
         f.output(&format!("again {t}"), x);
     }
     let module = Verified::new(f.finish().unwrap()).unwrap();
-    check(&module, "f", &[Options::default()], &ROWS, 5);
-    let program = compile(&module, "f").unwrap();
+    check(make, &module, "f", &[Options::default()], &ROWS, 5);
+    let program = compile(make, &module, "f");
     let names: Vec<&str> = program.inputs().iter().map(|f| &*f.name).collect();
     assert_eq!(names[..4], ["x_bool", "x_bool?", "x_bool[3]_0", "x_bool[3]_1"]);
 }
 
-#[test]
-fn a_set_finds_no_nan_and_both_zeros() {
+pub fn a_set_finds_no_nan_and_both_zeros(make: Make) {
     let mut f = FunctionBuilder::new("f");
     let x = f.input("x", FrameType::new(DType::F64, 1)).unwrap();
     for n in [3, 12] {
@@ -233,7 +231,29 @@ fn a_set_finds_no_nan_and_both_zeros() {
         f.output(&format!("at {n}"), position);
     }
     let module = Verified::new(f.finish().unwrap()).unwrap();
-    let program = compile(&module, "f").unwrap();
+    let program = compile(make, &module, "f");
     let x = Frame::new(5, 1, Data::F64(vec![f64::NAN, 0.0, -0.0, 11.0, 1.0])).unwrap();
-    support::compare(&program, &module, &module.functions[0], &[x], 5);
+    crate::compare(&program, &module, &module.functions[0], &[x], 5);
+}
+
+/// A product and a sum are rounded one after the other, also where an instruction could do both at once.
+pub fn nothing_is_contracted(make: Make) {
+    let mut random = Random::new(41);
+    for dtype in [DType::F64, DType::F32] {
+        let mut f = FunctionBuilder::new("f");
+        let ty = FrameType::new(dtype, 1);
+        let [x, y, z] = ["x", "y", "z"].map(|n| f.input(n, ty).unwrap());
+        let product = f.op(Op::Mul, &[x, y]).unwrap();
+        for (name, op) in [("sum", Op::Add), ("difference", Op::Sub)] {
+            let node = f.op(op, &[product, z]).unwrap();
+            f.output(name, node);
+        }
+        let module = Verified::new(f.finish().unwrap()).unwrap();
+        let near_one = |random: &mut Random| 1.0 + (random.below(1 << 20) as f64 - 524_288.0) * 3e-9;
+        let number = |x: f64| if dtype == DType::F64 { Scalar::F64(x) } else { Scalar::F32(x as f32) };
+        let rows = 500;
+        let params: Vec<Frame> =
+            [1.0, 1.0, -1.0].map(|sign| Frame::from_fn(rows, ty, |_, _| number(sign * near_one(&mut random)))).to_vec();
+        crate::compare(&compile(make, &module, "f"), &module, &module.functions[0], &params, rows);
+    }
 }

@@ -1,10 +1,7 @@
 //! Ensembles of random shapes, as data and as code, against the reference evaluator.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
+use crate::{BOTH, Make, Random, check, hard_f64};
 use flock_ir_spec::{Child, DType, FrameType, FunctionBuilder, Op, Test, Tree, TreeEnsemble, TreeNode, Verified};
-use support::{BOTH, Random, check, hard_f64};
 
 /// A random ensemble. Thresholds are the hard values themselves, so that rows lie on them; trees are chains, bushes
 /// or anything between, and some are a leaf alone.
@@ -89,8 +86,7 @@ fn random_leaf(t: &mut TreeEnsemble, random: &mut Random, target: Option<u32>) -
     Child::leaf(t.leaves.len() as u32 - 1)
 }
 
-#[test]
-fn random_ensembles() {
+pub fn random_ensembles(make: Make) {
     for seed in 0..60 {
         let mut random = Random::new(seed + 100);
         let (features, outputs) = (1 + random.below(9) as u32, 1 + random.below(3) as u32);
@@ -111,13 +107,12 @@ fn random_ensembles() {
             }
         }
         let module = Verified::new(f.finish().unwrap()).unwrap();
-        check(&module, "f", &BOTH, &[1, 63, 1025], seed);
+        check(make, &module, "f", &BOTH, &[1, 63, 1025], seed);
     }
 }
 
 /// Features of several kinds, rounded before they are put together: columns, a constant, a one-hot, a look-up.
-#[test]
-fn features_from_everywhere() {
+pub fn features_from_everywhere(make: Make) {
     let mut random = Random::new(9);
     let mut t = ensemble(&mut random, 12, 2, 30, 20, 1);
     t.input = DType::F32;
@@ -139,11 +134,10 @@ fn features_from_everywhere() {
     f.output("y", y);
     f.output("x", x);
     let module = Verified::new(f.finish().unwrap()).unwrap();
-    check(&module, "f", &BOTH, &[1, 64, 3000], 4);
+    check(make, &module, "f", &BOTH, &[1, 64, 3000], 4);
 }
 
-#[test]
-fn five_thousand_categories() {
+pub fn five_thousand_categories(make: Make) {
     let mut random = Random::new(5);
     let n = 5000;
     let categories: Vec<String> = (0..n).map(|i| format!("category {i}")).collect();
@@ -173,7 +167,7 @@ fn five_thousand_categories() {
         _ => flock_ir_spec::Scalar::Str(format!("category {}", i * 25).into()),
     });
     for o in BOTH {
-        let program = flock_cranelift::compile_with(&module, "f", &o).unwrap();
-        support::compare(&program, &module, &module.functions[0], std::slice::from_ref(&values), rows);
+        let program = make(o).emit(&module, "f").unwrap();
+        crate::compare(&program, &module, &module.functions[0], std::slice::from_ref(&values), rows);
     }
 }

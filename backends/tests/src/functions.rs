@@ -1,20 +1,17 @@
 //! Whole functions: random graphs, calls, text, what is refused, threads.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
-use flock_api::{Backend, Support};
-use flock_cranelift::{Cranelift, Options, compile};
+use crate::{Make, Random, check, compare, compile, hard, hard_frame};
+use flock_api::Support;
 use flock_ir_spec::{
     Attr, Composite, DType, Frame, FrameType, Function, FunctionBuilder, Graph, Module, NodeId, Op, Output, Param,
     Type, Verified, Word,
 };
-use support::{Random, check, compare, hard, hard_frame};
+use flock_plan::Options;
 
 const F64: FrameType = FrameType::new(DType::F64, 1);
 
 /// A graph of operators chosen at random; each result may be an operand of the next.
-fn random_function(seed: u64, size: usize) -> Verified {
+pub fn random_function(seed: u64, size: usize) -> Verified {
     let mut random = Random::new(seed);
     let mut f = FunctionBuilder::new("f");
     let mut nodes: Vec<NodeId> = Vec::new();
@@ -108,25 +105,29 @@ fn random_function(seed: u64, size: usize) -> Verified {
     Verified::new(f.finish().unwrap()).unwrap()
 }
 
-#[test]
-fn random_graphs() {
+pub fn random_graphs(make: Make) {
     for seed in 1..=250 {
         let module = random_function(seed, 20 + (seed as usize % 5) * 30);
-        check(&module, "f", &[Options::default()], &[1, 130], seed);
+        check(make, &module, "f", &[Options::default()], &[1, 130], seed);
     }
 }
 
-#[test]
-fn large_graphs_are_cut_into_parts() {
+pub fn large_graphs_are_cut_into_parts(make: Make) {
     for seed in [1001, 1002, 1003] {
         let module = random_function(seed, 1500);
-        check(&module, "f", &[Options::default()], &[1, 70], seed);
+        check(make, &module, "f", &[Options::default()], &[1, 70], seed);
     }
+}
+
+/// Whatever is left of a block behind the last full vector.
+pub fn every_number_of_rows(make: Make) {
+    let module = random_function(5, 60);
+    let rows: Vec<usize> = (0..140).collect();
+    check(make, &module, "f", &[Options::default()], &rows, 5);
 }
 
 /// A model is called twice, with an argument that is less nullable than its parameter.
-#[test]
-fn calls_are_inlined() {
+pub fn calls_are_inlined(make: Make) {
     let mut inner = FunctionBuilder::new("inner");
     let x = inner.input("x", F64.nullable()).unwrap();
     let narrow = inner.op_with(Op::Cast, Attr::Type(FrameType::new(DType::F32, 1).nullable()), &[x]).unwrap();
@@ -151,13 +152,12 @@ fn calls_are_inlined() {
     let params = vec![Param { name: "a".into(), ty: F64 }, Param { name: "b".into(), ty: F64.nullable() }];
     module.functions.push(Function { name: "outer".into(), params, graph, outputs });
     let module = Verified::new(module).unwrap();
-    check(&module, "outer", &[Options::default()], &[1, 2000], 3);
-    assert!(compile(&module, "outer").unwrap().outputs()[0].nullable, "the declared type stays");
+    check(make, &module, "outer", &[Options::default()], &[1, 2000], 3);
+    assert!(compile(make, &module, "outer").outputs()[0].nullable, "the declared type stays");
 }
 
 /// Text that is looked up, compared, chosen, made, and given back.
-#[test]
-fn text() {
+pub fn text(make: Make) {
     let mut f = FunctionBuilder::new("f");
     let s = FrameType::new(DType::Str, 1);
     let (a, b) = (f.input("a", s.nullable()).unwrap(), f.input("b", s).unwrap());
@@ -186,15 +186,14 @@ fn text() {
         f.output(&format!("y{i}"), node);
     }
     let module = Verified::new(f.finish().unwrap()).unwrap();
-    check(&module, "f", &[Options::default()], &[0, 1, 1025, 5000], 8);
+    check(make, &module, "f", &[Options::default()], &[0, 1, 1025, 5000], 8);
 }
 
-#[test]
-fn what_cannot_be_compiled_is_named() {
+pub fn what_cannot_be_compiled_is_named(make: Make) {
     let module = Verified::new(Module::default()).unwrap();
-    let faults = compile(&module, "nothing").err().unwrap();
+    let faults = make(Options::default()).emit(&module, "nothing").err().unwrap();
     assert_eq!(faults[0].what, "function");
-    let backend = Cranelift::default();
+    let backend = make(Options::default());
     assert!(matches!(backend.supports(Op::Opaque), Support::No(_)));
     assert!(matches!(backend.supports(Op::Column), Support::No(_)));
     assert_eq!(backend.supports(Op::Composite(Composite::RELU)), Support::Expanded);
@@ -202,8 +201,7 @@ fn what_cannot_be_compiled_is_named() {
 }
 
 /// Frames whose scratch would take gigabytes are refused, not allocated.
-#[test]
-fn frames_beyond_any_memory_are_refused() {
+pub fn frames_beyond_any_memory_are_refused(make: Make) {
     let mut f = FunctionBuilder::new("f");
     f.in_step("features.encoder", |f| {
         let k = f.input("k", FrameType::new(DType::I64, 1)).unwrap();
@@ -212,15 +210,14 @@ fn frames_beyond_any_memory_are_refused() {
         f.output("y", sum);
     });
     let module = Verified::new(f.finish().unwrap()).unwrap();
-    let faults = compile(&module, "f").err().unwrap();
+    let faults = make(Options::default()).emit(&module, "f").err().unwrap();
     assert!(faults[0].reason.contains("too wide"), "{faults:?}");
 }
 
-#[test]
-fn one_program_on_many_threads() {
+pub fn one_program_on_many_threads(make: Make) {
     let module = random_function(77, 120);
     let function = &module.functions[0];
-    let program = compile(&module, "f").unwrap();
+    let program = compile(make, &module, "f");
     std::thread::scope(|scope| {
         for seed in 0..4 {
             let (program, module) = (&program, &module);
@@ -235,8 +232,7 @@ fn one_program_on_many_threads() {
 
 /// Parameters with a value for what is missing are loaded with it, and the test of a whole row is one kernel: what is asked
 /// of a row before a forest.
-#[test]
-fn filled_parameters_and_bounded_rows() {
+pub fn filled_parameters_and_bounded_rows(make: Make) {
     for (seed, dtype) in [DType::F64, DType::F32].into_iter().enumerate() {
         let mut f = FunctionBuilder::new("f");
         let wide = FrameType { dtype, nullable: true, width: 3 };
@@ -261,6 +257,45 @@ fn filled_parameters_and_bounded_rows() {
             f.output(name, node);
         }
         let module = Verified::new(f.finish().unwrap()).unwrap();
-        check(&module, "f", &[Options::default()], &[1, 64, 301], seed as u64);
+        check(make, &module, "f", &[Options::default()], &[1, 64, 301], seed as u64);
+    }
+}
+
+/// Parameters that are rounded as they are loaded, the question whether f32 can hold them, and numbers in place of what is
+/// below them, behind a map that is read once and one that is read twice.
+pub fn rounded_parameters_and_floors(make: Make) {
+    for (seed, dtype) in [DType::F64, DType::F32].into_iter().enumerate() {
+        let mut f = FunctionBuilder::new("f");
+        let (a, b) =
+            (f.input("a", F64.nullable()).unwrap(), f.input("b", FrameType { width: 3, ..F64.nullable() }).unwrap());
+        let row = |v: Vec<f64>| match dtype {
+            DType::F32 => Frame::row_f32(v.iter().map(|x| *x as f32).collect::<Vec<_>>()),
+            _ => Frame::row_f64(v),
+        };
+        let all = f.op(Op::Concat, &[a, b]).unwrap();
+        let fill = f.constant(Frame::row_f64(vec![0.1]));
+        let filled = f.op(Op::Coalesce, &[all, fill]).unwrap();
+        let narrow = f.op_with(Op::Cast, Attr::Type(FrameType::new(DType::F32, 4)), &[filled]).unwrap();
+        let abs = f.op(Op::Abs, &[filled]).unwrap();
+        let beyond = f.constant(Frame::row_f64(vec![3.402_823_567_797_336_6e38]));
+        let ge = f.op(Op::Ge, &[abs, beyond]).unwrap();
+        let not = f.op(Op::Not, &[ge]).unwrap();
+        let inside = f.op(Op::All, &[not]).unwrap();
+        let x = if dtype == DType::F32 { narrow } else { filled };
+        let weights: Vec<f64> = (0..36).map(|i| f64::from(i % 7) * 0.3 - 0.8).collect();
+        let weights = Frame::new(4, 9, row(weights).data).unwrap();
+        let (w, bias) = (f.constant(weights), f.constant(row((0..9).map(|i| f64::from(i) - 3.5).collect())));
+        let (once, zero) = (f.op(Op::Linear, &[x, w, bias]).unwrap(), f.constant(row(vec![0.0])));
+        let floored = f.op(Op::Max, &[once, zero]).unwrap();
+        let (other, low) = (f.constant(row(vec![0.25; 9])), f.constant(row(vec![-0.5])));
+        let twice = f.op(Op::Linear, &[x, w, other]).unwrap();
+        let both = f.op(Op::Max, &[twice, low]).unwrap();
+        for (name, node) in
+            [("narrow", narrow), ("inside", inside), ("floored", floored), ("twice", twice), ("both", both)]
+        {
+            f.output(name, node);
+        }
+        let module = Verified::new(f.finish().unwrap()).unwrap();
+        check(make, &module, "f", &[Options::default()], &[1, 3, 64, 301], seed as u64);
     }
 }

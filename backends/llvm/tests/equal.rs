@@ -1,0 +1,3 @@
+//! What every backend must pass.
+
+flock_backend_tests::backend_tests!(|options| Box::new(flock_llvm::Llvm(options)));

@@ -1,0 +1,1 @@
+"""Tables of figures beside what was asked; `native.py` runs them."""

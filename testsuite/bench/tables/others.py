@@ -1,0 +1,95 @@
+"""Threads, one row, and compiling."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from .measure import KEPT, OURS, Line, Ours, Settings, Table, Timed, interleaved
+from .trees import COMPILED, MODELS, ROWS, TRAINING, data, trained
+
+THREADS = 2
+
+
+def batch(name: str) -> tuple:
+    x, z = data()
+    path = trained(name, x, z)
+    return path, x[TRAINING:] if name.startswith("lightgbm") else x[TRAINING:].astype(np.float32)
+
+
+def threads(settings: Settings) -> list[Table]:
+    """Wall time of a row with two threads beside one."""
+    tables = []
+    for name in ("lightgbm_100x31", "lightgbm_500x63", "forest_100x16"):
+        ours = Ours(*batch(name), ROWS)
+        one, all_cores = f"{OURS}, 1 thread", f"{OURS}, {THREADS} threads"
+        scorers = [
+            Timed(all_cores, ours.timer(settings.rows, threads=THREADS), settings.rows),
+            Timed(one, ours.timer(settings.rows), settings.rows),
+        ]
+        lines = interleaved(scorers, settings.rounds)
+        ours.close()
+        tables.append(Table(f"threads, {name}", 1.8, lines=lines, ours=all_cores, beside=one, by="wall"))
+    return tables
+
+
+FEW_ROWS = 1000
+
+
+def from_c(path, x: np.ndarray) -> list[Timed]:
+    """Peers that compile ensembles of LightGBM, called from C: what their table left behind."""
+    program, rows = KEPT / "one_row", KEPT / "one_row.data"
+    subprocess.run(["cc", "-O2", "-o", program, Path(__file__).with_name("one_row.c"), "-ldl"], check=True)
+    np.ascontiguousarray(x[:FEW_ROWS], dtype=np.float64).tofile(rows)
+    compiled, library = path.with_suffix(".lleaves"), path.with_suffix(".lleaves.so")
+    if compiled.exists():
+        subprocess.run(["cc", "-shared", "-o", library, compiled], check=True)
+    libraries = {"lleaves": library, "tl2cgen": path.with_suffix(".tl2cgen.so")}
+
+    def timer(peer: str):
+        def run(batches: int) -> tuple[float, float]:
+            rounds = max(1, batches // FEW_ROWS)
+            command = [program, libraries[peer], peer, rows, str(x.shape[1]), str(FEW_ROWS), str(rounds)]
+            ns = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0])
+            return ns, ns
+
+        return run
+
+    return [Timed(f"{peer}, from C", timer(peer), 1, "") for peer in libraries if libraries[peer].exists()]
+
+
+def one_row(settings: Settings) -> list[Table]:
+    """A batch of one row; ours is called from Rust, peers from C."""
+    tables = []
+    for name in MODELS:
+        path, x = batch(name)
+        ours = Ours(path, x, ROWS)
+        scorers = [Timed(OURS, ours.timer(1), 1)]
+        if name.startswith("lightgbm"):
+            scorers += from_c(path, x)
+        tables.append(Table(f"one row, {name}", 1, lines=interleaved(scorers, settings.rounds)))
+        ours.close()
+    return tables
+
+
+def compiling(settings: Settings) -> Table:
+    """From a file to code: CPU milliseconds of reading and lifting, optimising, packing and emitting."""
+    lines = []
+    for name in [*COMPILED, *MODELS]:
+        path, x = batch(name)
+        found = []
+        for _ in range(3):
+            ours = Ours(path, x[:64], 64)
+            found.append((ours.read, ours.optimised, ours.compiled))
+            ours.close()
+        for what, times in zip(("read", "optimise", "compile"), zip(*found)):
+            lines.append(Line(f"{OURS}, {name}: {what}", sorted(times)[1], min(times), 0.0, "", True))
+        total = sorted(map(sum, found))
+        lines.append(Line(f"{OURS}, {name}: all", total[1], total[0], 0.0, "", True))
+        for peer in ("lleaves", "tl2cgen"):
+            took = path.with_suffix(f".{peer}.seconds")
+            if took.exists():
+                ms = float(took.read_text()) * 1e3
+                lines.append(Line(f"{peer}, {name}", ms, ms, 0.0, "", True))
+    note = "asked: 1,000 trees of 63 leaves ready to score in 100 ms; peers' time is that of their first run"
+    return Table("compiling", 0, "ms", lines, {}, note)

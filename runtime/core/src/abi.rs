@@ -213,8 +213,43 @@ pub enum FlockStatus {
 /// The compiled function.
 pub type FlockEntry = unsafe extern "C" fn(*mut FlockCall) -> i32;
 
-/// The number of this layout, in every [`FlockProgram`]; a runtime refuses programs of another.
-pub const FLOCK_ABI: u32 = 1;
+/// What a compiler and a runtime must have in common: the structures of this file, and the tables that kernels read. Written in
+/// every [`FlockProgram`]; a runtime refuses programs of another. It is a digest of the source of both, so that nobody has
+/// to think of it when a table changes.
+pub const FLOCK_ABI: u32 = {
+    let sources: &[&[u8]] = &[
+        include_bytes!("abi.rs"),
+        include_bytes!("kernels/category.rs"),
+        include_bytes!("kernels/columns.rs"),
+        include_bytes!("kernels/documents.rs"),
+        include_bytes!("kernels/linear.rs"),
+        include_bytes!("kernels/math.rs"),
+        include_bytes!("kernels/mod.rs"),
+        include_bytes!("kernels/nearest.rs"),
+        include_bytes!("kernels/processor.rs"),
+        include_bytes!("kernels/rows.rs"),
+        include_bytes!("kernels/tables.rs"),
+        include_bytes!("kernels/text.rs"),
+        include_bytes!("kernels/trees.rs"),
+        include_bytes!("kernels/trees/bins.rs"),
+        include_bytes!("kernels/trees/deep.rs"),
+        include_bytes!("kernels/trees/pack.rs"),
+        include_bytes!("kernels/trees/planes.rs"),
+        include_bytes!("kernels/trees/run.rs"),
+        include_bytes!("kernels/trees/wide.rs"),
+    ];
+    // FNV-1a.
+    let (mut digest, mut file) = (0x811c_9dc5u32, 0);
+    while file < sources.len() {
+        let mut i = 0;
+        while i < sources[file].len() {
+            digest = (digest ^ sources[file][i] as u32).wrapping_mul(0x0100_0193);
+            i += 1;
+        }
+        file += 1;
+    }
+    digest
+};
 
 /// An input or output of a [`FlockProgram`].
 #[repr(C)]

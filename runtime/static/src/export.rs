@@ -17,7 +17,8 @@ struct Owned {
 /// What an exported schema owns.
 struct OwnedSchema {
     children: Vec<*mut ArrowSchema>,
-    _name: CString,
+    /// Ended by a zero. No `CString`: that owns its bytes alone, and others read these.
+    _name: Vec<u8>,
 }
 
 /// The outputs as one struct array, and its schema.
@@ -77,10 +78,10 @@ fn array(
 }
 
 fn schema(name: &str, format: *const c_char, flags: i64, children: Vec<ArrowSchema>) -> ArrowSchema {
-    let name = CString::new(name.replace('\0', "\u{fffd}")).unwrap_or_default();
+    let name = CString::new(name.replace('\0', "\u{fffd}")).unwrap_or_default().into_bytes_with_nul();
     let children = children.into_iter().map(|c| Box::into_raw(Box::new(c))).collect();
-    let name_at = name.as_ptr();
     let mut owned = Box::new(OwnedSchema { children, _name: name });
+    let name_at = owned._name.as_ptr().cast();
     ArrowSchema {
         format,
         name: name_at,

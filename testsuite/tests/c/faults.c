@@ -199,7 +199,8 @@ static int calls(void) {
   /* A program of another version. */
   static _Alignas(8) uint32_t strange[64] = {99};
   failures += expect("version", flock_row_new((const FlockProgram *)strange, &row), FLOCK_STATUS_VERSION, "it has version 99");
-  static _Alignas(8) uint32_t empty[64] = {1};
+  static _Alignas(8) uint32_t empty[64];
+  memcpy(empty, &score_program, sizeof *empty);
   failures += expect("damaged", flock_row_new((const FlockProgram *)empty, &row), FLOCK_STATUS_VERSION, "it is damaged");
   if (row || score_row_new(&row)) return failures + wrong("row", 1, 0, "");
   struct score_input *in = (struct score_input *)memory;

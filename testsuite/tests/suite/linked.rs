@@ -89,7 +89,7 @@ pub fn checked(program: &Path) -> Command {
     let mut command = Command::new("valgrind");
     // What stays for the life of the process is reachable, which is no leak; the threads that stay are "possibly" one.
     command
-        .args(["-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect"])
+        .args(["-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"])
         .arg(program);
     command
 }

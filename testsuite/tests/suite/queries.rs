@@ -52,6 +52,7 @@ fn prepared(sql: &str, dialect: Option<&str>) -> Prepared {
         define: &[],
         dialect,
         engine: Engine::Auto,
+        codegen: Default::default(),
         out: None,
         threads: None,
     };

@@ -20,7 +20,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 warnings.filterwarnings("ignore")
 
 from tables import dense, flights, others, report, trees
-from tables.measure import KEPT, Settings, versions
+from tables.measure import KEPT, Ours, Settings, versions
 
 
 def limit_threads() -> None:
@@ -53,7 +53,9 @@ def main() -> int:
     arguments.add_argument("--rows", type=int, default=10_000)
     arguments.add_argument("--rounds", type=int, default=11)
     arguments.add_argument("--only-ours", action="store_true", help="trees beside the library itself")
+    arguments.add_argument("--codegen", choices=("cranelift", "llvm"), default="cranelift", help="who writes our code; llvm: build with --features llvm")
     given = arguments.parse_args()
+    Ours.codegen = given.codegen
     settings = Settings(given.rows, given.rounds, given.only_ours)
     KEPT.mkdir(parents=True, exist_ok=True)
     limit_threads()

@@ -81,7 +81,8 @@ pub struct Choice {
     pub why: String,
 }
 
-/// The engine that was asked for, or the cheapest for about so many rows; so for who writes machine code.
+/// The engine that was asked for, or the cheapest for about so many rows; who asks for a code generator asks for machine
+/// code.
 pub fn choose(pipeline: &Pipeline, engine: Engine, codegen: Option<Codegen>, rows: u64) -> Result<Choice> {
     let chosen = |scorer, name, why: String| Ok(Choice { scorer, name, why });
     let asked = "asked for".to_owned();
@@ -92,7 +93,7 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, codegen: Option<Codegen>, row
         Engine::Native | Engine::Auto => {}
     }
     let optimized = optimize::function(pipeline)?.pipeline;
-    if engine == Engine::Native {
+    if engine == Engine::Native || codegen.is_some() {
         let codegen = codegen.unwrap_or_default();
         return chosen(score::native(&optimized, codegen)?, codegen.engine(), asked);
     }
@@ -103,7 +104,7 @@ pub fn choose(pipeline: &Pipeline, engine: Engine, codegen: Option<Codegen>, row
         return chosen(score::reference(pipeline)?, "reference", why);
     }
     let mut able = Vec::new();
-    for c in Codegen::here().filter(|c| codegen.is_none_or(|asked| *c == asked)) {
+    for c in Codegen::here() {
         able.push((c, c.backend()?.cost(&optimized.module, f) * rows as f64 + c.compile_ns(&optimized.module, f)));
     }
     let reference = REFERENCE_FACTOR * cranelift.cost(&optimized.module, f) * rows as f64;

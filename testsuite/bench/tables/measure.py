@@ -111,12 +111,14 @@ def differing(answers: np.ndarray, reference: np.ndarray, tolerance: float) -> i
 class Ours:
     """The process that scores with compiled code."""
 
+    codegen = "cranelift"
+
     def __init__(self, path: Path, data: np.ndarray | Path, rows: int):
         scored, columns = KEPT / f"{path.name}.scored", data
         if isinstance(data, np.ndarray):
             columns = KEPT / f"{path.name}.{data.dtype}.columns"
             np.asfortranarray(data).T.tofile(columns)
-        command = [TARGET / "release" / "examples" / "score", path, columns, str(rows), scored]
+        command = [TARGET / "release" / "examples" / "score", path, columns, str(rows), scored, Ours.codegen]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         parts = self.process.stdout.readline().strip().split(" ", 4)
         self.read, self.optimised, self.compiled = (float(p) for p in parts[:3])

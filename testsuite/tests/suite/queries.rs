@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use flock::codegen::Codegen;
 use flock::query::{self, Prepared, Request};
 use flock::{cli::Engine, frames};
 use flock_ir_spec::{Scalar, eval};
@@ -52,7 +53,7 @@ fn prepared(sql: &str, dialect: Option<&str>) -> Prepared {
         define: &[],
         dialect,
         engine: Engine::Auto,
-        codegen: Default::default(),
+        codegen: Codegen::default(),
         out: None,
         threads: None,
     };
@@ -158,6 +159,7 @@ fn queries_in_the_embedded_engine() {
                 define: &[],
                 dialect: None,
                 engine,
+                codegen: Codegen::default(),
                 out: Some(&out),
                 threads: None,
             };

@@ -1,6 +1,6 @@
 //! Programs that were called before: each is checked once, and its memory used again.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use flock_core::{Column, CoreError, FlockProgram, OutputColumn, Part, Program, Scratch};
 
@@ -49,29 +49,33 @@ impl Model {
         let batch = self.program.batch(columns, rows)?;
         let threads = if threads == 0 { pool::processors() } else { threads }.min(batch.blocks());
         let piece = if threads <= 1 { usize::MAX } else { batch.blocks().div_ceil(threads * PIECES) };
-        let done: Mutex<(Vec<Part>, Vec<(usize, CoreError)>)> = Mutex::default();
+        let done: Mutex<Vec<Part>> = Mutex::default();
+        let failed: Mutex<Vec<(usize, CoreError)>> = Mutex::default();
         pool::run(threads, &|| {
             let mut scratch = self.idle().pop().unwrap_or_else(|| self.program.scratch());
             while let Some(part) = batch.next(piece, &mut scratch) {
-                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                 match part {
-                    Ok(part) => done.0.push(part),
+                    Ok(part) => lock(&done).push(part),
                     Err(e) => {
-                        done.1.push(e);
+                        lock(&failed).push(e);
                         break;
                     }
                 }
             }
             self.idle().push(scratch);
         });
-        let (parts, faults) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match faults.into_iter().min_by_key(|(row, _)| *row) {
+        let failed = std::mem::take(&mut *lock(&failed));
+        match failed.into_iter().min_by_key(|(row, _)| *row) {
             Some((_, fault)) => Err(fault),
-            None => batch.finish(parts),
+            None => batch.finish(std::mem::take(&mut *lock(&done))),
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        lock(&self.idle)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -54,16 +54,18 @@ pub fn run(layout: &Layout, arguments: &[String]) -> Result<(), Failure> {
         ["--check"] => true,
         _ => return Err(Failure::Usage("`header` knows `--check` alone".to_owned())),
     };
-    let mut config = Config::default();
-    config.language = Language::C;
-    config.header =
-        Some("/* The runtime of compiled Flock pipelines: `cargo xtask header` writes this from its source. */".into());
-    config.include_guard = Some("FLOCK_H".into());
-    config.no_includes = true;
-    config.sys_includes = ["stddef.h", "stdint.h"].map(String::from).into();
-    config.after_includes = Some(AFTER.into());
-    config.cpp_compat = true;
-    config.usize_is_size_t = true;
+    let title = "/* The runtime of compiled Flock pipelines: `cargo xtask header` writes this from its source. */";
+    let mut config = Config {
+        language: Language::C,
+        header: Some(title.into()),
+        include_guard: Some("FLOCK_H".into()),
+        no_includes: true,
+        sys_includes: ["stddef.h", "stdint.h"].map(String::from).into(),
+        after_includes: Some(AFTER.into()),
+        cpp_compat: true,
+        usize_is_size_t: true,
+        ..Config::default()
+    };
     config.enumeration.prefix_with_name = true;
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
     config.export.item_types = vec![ItemType::Enums, ItemType::Structs, ItemType::OpaqueItems, ItemType::Functions];

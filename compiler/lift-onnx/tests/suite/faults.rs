@@ -259,7 +259,7 @@ fn attributes_are_of_their_form() {
     one(&model(vec![node("Scaler", ML, &[], &["y"], vec![])]), "flock::lift::arity", &["0 inputs"]);
     let cast = |to| model(vec![node("Cast", "", &["x"], &["y"], vec![int("to", to)])]);
     one(&cast(14), "flock::lift::unsupported", &["complex64"]);
-    one(&cast(8), "flock::lift::unsupported", &["float to string"]);
+    assert!(!lifts(&cast(8)).is_empty(), "text is what it can become");
     one(&cast(i64::MIN), "flock::lift::unsupported", &["-9223372036854775808"]);
 }
 

@@ -44,7 +44,7 @@ pub use cpu::Cpu;
 pub use flatten::{Flat, FlatOutput, unsupported};
 pub use fuse::frame_operands;
 pub use image::{DataItem, Relocation, entry_symbol, program_symbol};
-pub use trees::{CHOSEN, narrow, reachable};
+pub use trees::{functions, narrow, reachable};
 
 /// Choices that change the code and not the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -277,7 +277,29 @@ pub struct Plan {
     pub scratch_bytes: usize,
 }
 
+/// Weight of the steps that make one function.
+const PART: usize = 1500;
+
 impl Plan {
+    /// The steps cut into functions, none of which is long: the time to compile one grows faster than its length. `weight` is
+    /// about how many instructions a step becomes within its function.
+    pub fn parts(&self, weight: impl Fn(&Step) -> usize) -> Vec<&[Step]> {
+        let mut parts = Vec::new();
+        let (mut first, mut sum) = (0, 0);
+        for (i, step) in self.steps.iter().enumerate() {
+            let weight = weight(step);
+            if i > first && sum + weight > PART {
+                parts.push(&self.steps[first..i]);
+                (first, sum) = (i, 0);
+            }
+            sum += weight;
+        }
+        if first < self.steps.len() {
+            parts.push(&self.steps[first..]);
+        }
+        parts
+    }
+
     /// The columns that the compiled function reads.
     pub fn inputs(&self) -> Vec<Field> {
         self.flat.params.iter().flat_map(|p| fields(&p.name, p.ty)).collect()

@@ -28,9 +28,6 @@ pub(crate) const FLAGS: MemFlagsData = MemFlagsData::trusted();
 /// What a module says when it refuses a function.
 pub(crate) type Done<T> = Result<T, Box<ModuleError>>;
 
-/// Weight of the steps that make one function.
-const PART: usize = 1500;
-
 /// Defines the entry and all that it calls; `name` is its symbol.
 pub(crate) fn define<M: Module>(module: &mut M, plan: &Plan, name: &str, linkage: Linkage) -> Done<FuncId> {
     let mut writer = Writer { module, context: FunctionBuilderContext::new(), name, trees: 0 };
@@ -47,18 +44,8 @@ pub(crate) struct Writer<'m, M> {
 
 impl<M: Module> Writer<'_, M> {
     fn entry(&mut self, plan: &Plan, linkage: Linkage) -> Done<FuncId> {
-        let mut parts = Vec::new();
-        let mut rest = plan.steps.as_slice();
-        while !rest.is_empty() {
-            let mut weight = 0;
-            let fits = |s: &&Step| {
-                weight += step_weight(s);
-                weight <= PART
-            };
-            let n = rest.iter().take_while(fits).count().max(1);
-            parts.push(self.part(plan, &rest[..n], parts.len())?);
-            rest = &rest[n..];
-        }
+        let parts = plan.parts(step_weight).into_iter().enumerate();
+        let parts = parts.map(|(number, steps)| self.part(plan, steps, number)).collect::<Done<Vec<FuncId>>>()?;
         let mut signature = self.module.make_signature();
         signature.params.push(AbiParam::new(types::I64));
         signature.returns.push(AbiParam::new(types::I32));

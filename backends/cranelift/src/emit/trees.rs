@@ -24,10 +24,7 @@ use flock_ir_spec::{Child, Constant, DType, Test, Tree, TreeEnsemble, TreeNode};
 
 use super::loops::element_address;
 use super::{Done, FLAGS, Writer, counted, entry_block};
-use flock_plan::{CHOSEN, Plan, TreeCode, narrow, reachable};
-
-/// Nodes of one function.
-const PER_FUNCTION: usize = 512;
+use flock_plan::{Plan, TreeCode, functions, narrow, reachable};
 
 impl<M: Module> Writer<'_, M> {
     /// The functions of an ensemble, to be called in order.
@@ -35,24 +32,7 @@ impl<M: Module> Writer<'_, M> {
         let Some(Constant::Trees(t)) = plan.flat.pool.get(code.ensemble).map(AsRef::as_ref) else {
             return Ok(Vec::new());
         };
-        let sizes: Vec<usize> = t.trees.iter().map(|tree| reachable(t, tree).len()).collect();
-        let mut functions = Vec::new();
-        let mut first = 0;
-        loop {
-            // As many trees of one kind as a function holds; without any tree, the base alone.
-            let small = sizes.get(first).is_none_or(|n| *n <= CHOSEN);
-            let mut nodes = 0;
-            let fits = |n: &&usize| {
-                nodes += **n + 1;
-                nodes <= PER_FUNCTION && (**n <= CHOSEN) == small
-            };
-            let n = sizes[first..].iter().take_while(fits).count().max(1).min(sizes.len() - first);
-            functions.push(self.some_trees(plan, t, code, first..first + n, small)?);
-            first += n;
-            if first >= sizes.len() {
-                return Ok(functions);
-            }
-        }
+        functions(t).into_iter().map(|(trees, small)| self.some_trees(plan, t, code, trees, small)).collect()
     }
 
     fn some_trees(

@@ -23,9 +23,6 @@ use flock_plan::{Arg, BlobId, Plan, Step, View};
 
 use crate::text::{Function, Module, Ty, Value, typed, word};
 
-/// Weight of the steps that make one function.
-const PART: usize = 1500;
-
 /// Writes the entry of a plan and all that it calls; `name` is its symbol, of that linkage. `vector_bytes` is what a
 /// register holds.
 pub(crate) fn write(plan: &Plan, name: &str, linkage: &str, vector_bytes: u32) -> Module {
@@ -45,18 +42,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn entry(&mut self, linkage: &str) {
-        let mut parts = Vec::new();
-        let mut rest = self.plan.steps.as_slice();
-        while !rest.is_empty() {
-            let mut weight = 0;
-            let fits = |s: &&Step| {
-                weight += step_weight(s);
-                weight <= PART
-            };
-            let n = rest.iter().take_while(fits).count().max(1);
-            parts.push(self.part(&rest[..n]));
-            rest = &rest[n..];
-        }
+        let parts: Vec<String> = self.plan.parts(step_weight).into_iter().map(|steps| self.part(steps)).collect();
         let mut f = Function::new();
         let call = f.param(Ty::Ptr, "noundef");
         for part in parts {

@@ -19,13 +19,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use flock_ir_spec::{Child, Constant, DType, Test, Tree, TreeEnsemble, TreeNode};
-use flock_plan::{CHOSEN, TreeCode, narrow, reachable};
+use flock_plan::{TreeCode, functions, narrow, reachable};
 
 use super::Writer;
 use crate::text::{Block, Function, Ty, Value, float, integer, truth, word};
-
-/// Nodes of one function.
-const PER_FUNCTION: usize = 512;
 
 impl Writer<'_> {
     /// The functions of an ensemble, to be called in order.
@@ -33,24 +30,7 @@ impl Writer<'_> {
         let Some(Constant::Trees(t)) = self.plan.flat.pool.get(code.ensemble).map(AsRef::as_ref) else {
             return Vec::new();
         };
-        let sizes: Vec<usize> = t.trees.iter().map(|tree| reachable(t, tree).len()).collect();
-        let mut functions = Vec::new();
-        let mut first = 0;
-        loop {
-            // As many trees of one kind as a function holds; without any tree, the base alone.
-            let small = sizes.get(first).is_none_or(|n| *n <= CHOSEN);
-            let mut nodes = 0;
-            let fits = |n: &&usize| {
-                nodes += **n + 1;
-                nodes <= PER_FUNCTION && (**n <= CHOSEN) == small
-            };
-            let n = sizes[first..].iter().take_while(fits).count().max(1).min(sizes.len() - first);
-            functions.push(self.some_trees(t, code, first..first + n, small));
-            first += n;
-            if first >= sizes.len() {
-                return functions;
-            }
-        }
+        functions(t).into_iter().map(|(trees, small)| self.some_trees(t, code, trees, small)).collect()
     }
 
     fn some_trees(&mut self, t: &TreeEnsemble, code: &TreeCode, range: Range<usize>, small: bool) -> String {

@@ -3,8 +3,8 @@
 
 use crate::{Make, Random, check, compile, hard};
 use flock_ir_spec::{
-    Attr, DType, Data, Features, Frame, FrameBuilder, FrameType, FunctionBuilder, NodeId, Op, Scalar, Terms, Unit,
-    Verified, Word,
+    Attr, DType, Data, Digest, Features, Frame, FrameBuilder, FrameType, FunctionBuilder, NodeId, Op, Scalar, Terms,
+    Unit, Verified, Word,
 };
 use flock_plan::Options;
 
@@ -52,9 +52,7 @@ fn attributes(op: Op, first: Option<FrameType>) -> Vec<Attr> {
         Op::Bucketize => [Word::Left, Word::Right].map(Attr::Word).to_vec(),
         Op::Distances => [Word::L1, Word::L2, Word::SqEuclidean, Word::Chebyshev].map(Attr::Word).to_vec(),
         Op::Bitwise => [Word::And, Word::Or, Word::Xor, Word::Left, Word::Right].map(Attr::Word).to_vec(),
-        Op::Digest => {
-            [Word::Md5, Word::Sha1, Word::Sha224, Word::Sha256, Word::Sha384, Word::Sha512].map(Attr::Word).to_vec()
-        }
+        Op::Digest => Digest::ALL.map(|d| Attr::Word(Word::Digest(d))).to_vec(),
         Op::Parse => [Word::Float, Word::Signed, Word::Unsigned].map(Attr::Word).to_vec(),
         Op::WithoutAccents => [Word::Unicode, Word::Ascii].map(Attr::Word).to_vec(),
         Op::Slice | Op::Order => (0..3).flat_map(|start| (1..3).map(move |len| Attr::Range { start, len })).collect(),

@@ -7,12 +7,21 @@ use crate::frame::{Frame, Scalar};
 use crate::types::{DType, Type};
 use flock_text::{Digest, city_hash};
 
+const DIGESTS: &[Word] = &[
+    Word::Digest(Digest::Md5),
+    Word::Digest(Digest::Sha1),
+    Word::Digest(Digest::Sha224),
+    Word::Digest(Digest::Sha256),
+    Word::Digest(Digest::Sha384),
+    Word::Digest(Digest::Sha512),
+];
+
 ops! {
     /// CityHash64 of the text's bytes, in the version of 2011, as a signed number.
     CITY_HASH = "city_hash"("a") { shape "str [n,k] -> i64 [n,k]", nulls Strict, exact Bits, source "CatBoost util/digest/city.cpp (cityhash 1.0.3)", infer hash_type, eval hash }
     /// The digest of the text's UTF-8, in words of 32 bits as numbers that are not negative, the highest first: 4 of them
     /// (`md5`), 5 (`sha1`), 7 (`sha224`), 8 (`sha256`), 12 (`sha384`) or 16 (`sha512`).
-    DIGEST = "digest"("a") [AttrKind::Word(&[Word::Md5, Word::Sha1, Word::Sha224, Word::Sha256, Word::Sha384, Word::Sha512])] { shape "str [n,1] -> i64 [n,words]", nulls Strict, exact Bits, source "Python hashlib (RFC 1321, FIPS 180-4)", infer digest_type, eval digest }
+    DIGEST = "digest"("a") [AttrKind::Word(DIGESTS)] { shape "str [n,1] -> i64 [n,words]", nulls Strict, exact Bits, source "Python hashlib (RFC 1321, FIPS 180-4)", infer digest_type, eval digest }
 }
 
 fn hash_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
@@ -22,8 +31,10 @@ fn hash_type(_: &Attr, args: &[Type]) -> Result<Type, String> {
 
 /// The digest that an attribute of `digest` names.
 pub fn digest_of(attr: &Attr) -> Option<Digest> {
-    let Attr::Word(word) = attr else { return None };
-    Digest::ALL.into_iter().find(|d| d.name() == word.name())
+    match attr {
+        Attr::Word(Word::Digest(digest)) => Some(*digest),
+        _ => None,
+    }
 }
 
 fn digest_type(attr: &Attr, args: &[Type]) -> Result<Type, String> {

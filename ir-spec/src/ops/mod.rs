@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use crate::constant::ConstId;
 use crate::frame::Frame;
 use crate::types::{DType, FrameType, MAX_WIDTH, Type};
+use flock_text::Digest;
 
 pub mod apply;
 pub mod category;
@@ -112,18 +113,8 @@ pub enum Word {
     Signed,
     /// `parse`: an integer that is not negative.
     Unsigned,
-    /// `digest`: MD5.
-    Md5,
-    /// `digest`: SHA-1.
-    Sha1,
-    /// `digest`: SHA-224.
-    Sha224,
-    /// `digest`: SHA-256.
-    Sha256,
-    /// `digest`: SHA-384.
-    Sha384,
-    /// `digest`: SHA-512.
-    Sha512,
+    /// `digest`: which.
+    Digest(Digest),
 }
 
 impl Word {
@@ -144,12 +135,12 @@ impl Word {
         Word::Float,
         Word::Signed,
         Word::Unsigned,
-        Word::Md5,
-        Word::Sha1,
-        Word::Sha224,
-        Word::Sha256,
-        Word::Sha384,
-        Word::Sha512,
+        Word::Digest(Digest::Md5),
+        Word::Digest(Digest::Sha1),
+        Word::Digest(Digest::Sha224),
+        Word::Digest(Digest::Sha256),
+        Word::Digest(Digest::Sha384),
+        Word::Digest(Digest::Sha512),
     ];
 
     /// As written in the text form.
@@ -170,12 +161,7 @@ impl Word {
             Word::Float => "float",
             Word::Signed => "signed",
             Word::Unsigned => "unsigned",
-            Word::Md5 => "md5",
-            Word::Sha1 => "sha1",
-            Word::Sha224 => "sha224",
-            Word::Sha256 => "sha256",
-            Word::Sha384 => "sha384",
-            Word::Sha512 => "sha512",
+            Word::Digest(digest) => digest.name(),
         }
     }
 }

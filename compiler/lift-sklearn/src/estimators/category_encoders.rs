@@ -194,15 +194,13 @@ fn hash(cx: &mut Lift, view: &View<'_>, input: Columns) -> Res<Lifted> {
     }
     let method = view.attr("hash_method")?;
     let name = method.text()?;
-    let digest = Digest::ALL.into_iter().find(|d| d.name() == name);
-    let word = Word::ALL.into_iter().find(|w| w.name() == name);
-    let (Some(digest), Some(word)) = (digest, word) else {
+    let Some(digest) = Digest::ALL.into_iter().find(|d| d.name() == name) else {
         return Err(method.unsupported(format!("the digest `{name}`: MD5, SHA-1 and SHA-2 are known")));
     };
     let (mut total, mut rest) = (None, Columns::none());
     for (i, mut column) in cx.split(&input)?.into_iter().enumerate() {
         if hashed.contains(&i) {
-            let hot = bucket(cx, view, &names[i], &column, (word, digest.words()), n as i64)?;
+            let hot = bucket(cx, view, &names[i], &column, digest, n as i64)?;
             total = Some(if let Some(t) = total { cx.op(Op::Add, &[t, hot])? } else { hot });
         } else {
             column.names = Some(vec![names[i].clone()]);
@@ -221,7 +219,7 @@ fn bucket(
     view: &View<'_>,
     name: &str,
     column: &Columns,
-    (word, words): (Word, usize),
+    digest: Digest,
     n: i64,
 ) -> Res<NodeId> {
     let (x, kind) = cx.single(column, Kind::Text, view)?;
@@ -229,13 +227,13 @@ fn bucket(
         return Err(view.unsupported(format!("{} in `{name}`: {NO_DIGITS}", kind.name())));
     }
     let x = cx.or_else(x, Frame::row_str(["nan"]))?;
-    let digest = cx.op_with(Op::Digest, Attr::Word(word), &[x])?;
+    let hashed = cx.op_with(Op::Digest, Attr::Word(Word::Digest(digest)), &[x])?;
     let whole = |cx: &mut Lift, value: i64| cx.b.constant(Frame::row_i64([value]));
     let (divisor, shift) = (whole(cx, n), whole(cx, (1 << 32) % n));
-    let first = cx.pick(digest, &[0])?;
+    let first = cx.pick(hashed, &[0])?;
     let mut rest = cx.op(Op::Rem, &[first, divisor])?;
-    for at in 1..words {
-        let next = cx.pick(digest, &[at])?;
+    for at in 1..digest.words() {
+        let next = cx.pick(hashed, &[at])?;
         let shifted = cx.op(Op::Mul, &[rest, shift])?;
         let sum = cx.op(Op::Add, &[shifted, next])?;
         rest = cx.op(Op::Rem, &[sum, divisor])?;

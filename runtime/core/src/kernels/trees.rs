@@ -113,7 +113,8 @@ struct Header {
     thresholds: u64,
     program_values: u64,
     /// What the memory is cut into.
-    most_ranks: u64,
+    rank_planes: u64,
+    step_planes: u64,
     planes: u64,
     columns: u64,
     rows: u64,
@@ -360,7 +361,8 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         bases: plan.bases,
         thresholds: plan.thresholds,
         program_values: plan.values,
-        most_ranks: plan.sizes.ranks as u64,
+        rank_planes: plan.sizes.ranks as u64,
+        step_planes: plan.sizes.steps as u64,
         planes: plan.sizes.planes as u64,
         columns: plan.sizes.columns as u64,
         rows: plan.sizes.rows as u64,
@@ -584,7 +586,8 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
         let h = &*table.cast::<Header>();
         let sizes = run::Sizes {
             bins: h.bin_count as usize,
-            ranks: h.most_ranks as usize,
+            ranks: h.rank_planes as usize,
+            steps: h.step_planes as usize,
             planes: h.planes as usize,
             columns: h.columns as usize,
             column_bytes: size_of::<N::X>(),
@@ -613,7 +616,7 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
                         rows: (rows - first).min(planes::ROWS),
                         memory,
                     };
-                    block.rank();
+                    block.rank::<I>();
                     for s in some {
                         match s.programs {
                             1 => block.add::<I, S>(
@@ -670,7 +673,7 @@ unsafe fn deep_all<N: Node, S: Summed>(
 }
 
 /// What sums are made of.
-trait Summed: wide::Sum + std::ops::AddAssign {}
+trait Summed: wide::Sum {}
 impl Summed for f32 {}
 impl Summed for f64 {}
 

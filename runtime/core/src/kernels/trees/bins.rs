@@ -101,8 +101,8 @@ pub(super) struct Bins {
     pub count: u32,
     /// The rank of NaN: `count`, where it never goes left, or that of the first test that it passes.
     pub missing: u32,
-    /// Where in the kernel's memory the ranks start, in columns of them.
-    pub column: u32,
+    /// Where in the kernel's memory the planes of its ranks start, in planes.
+    pub plane: u32,
 }
 // SAFETY: two doubles and eight 32-bit numbers, no padding.
 unsafe impl Plain for Bins {}
@@ -114,7 +114,19 @@ pub(super) struct Tables<X> {
     pub thresholds: Vec<X>,
 }
 
+impl Bins {
+    /// Bits of a rank.
+    pub fn bits(&self) -> usize {
+        (u32::BITS - self.count.leading_zeros()) as usize
+    }
+}
+
 impl<X: Value> Tables<X> {
+    /// Planes that spell the ranks of all features.
+    pub fn planes(&self) -> usize {
+        self.bins.last().map_or(0, |b| b.plane as usize + b.bits())
+    }
+
     /// Adds a feature with its thresholds, ascending (equal ones may repeat), and the rank of NaN.
     pub fn add(&mut self, feature: u32, thresholds: &[X], missing: usize) {
         let (low, scale, cells, steps) = grid(thresholds);
@@ -134,7 +146,7 @@ impl<X: Value> Tables<X> {
             feature,
             count: thresholds.len() as u32,
             missing: missing as u32,
-            column: self.bins.len() as u32,
+            plane: self.planes() as u32,
         };
         self.bases.extend(bases);
         // NaN is not above any threshold, so the search leaves it where it starts.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::bins::{MOST, Value};
 use super::deep::Deep;
 use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Stretch, TestKey, share};
-use super::run::Sizes;
+use super::run::{self, Sizes};
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
 use crate::blob::Blob;
 
@@ -161,7 +161,6 @@ struct Packing<'a, X> {
     /// Leaf values by number, tree by tree.
     values: Vec<f64>,
     planes: usize,
-    ranks: usize,
     deep: Deep<X>,
     /// See [`columns`].
     columns: Option<usize>,
@@ -179,7 +178,6 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
         first: 0,
         values: Vec::new(),
         planes: 0,
-        ranks: 0,
         deep: Deep::new(),
         columns: columns::<N>(t),
     };
@@ -225,7 +223,7 @@ impl<X: Value> Packing<'_, X> {
             self.first = tree;
         }
         let numbers = shape.number();
-        let target = self.t.trees[tree].target;
+        let target = if self.t.outputs == 1 { Some(0) } else { self.t.trees[tree].target };
         let start = self.values.len();
         if !self.growing.add(shape, &numbers, start as u32, target.map_or(0, |o| o + 1)) {
             return false;
@@ -261,9 +259,9 @@ impl<X: Value> Packing<'_, X> {
             return;
         }
         let growing = std::mem::replace(&mut self.growing, Growing::new());
-        let (stretch, planes, ranks) = growing.write(table, &self.shared, self.first);
+        let (stretch, planes) = growing.write(table, &self.shared, self.first);
         self.stretches.push(stretch);
-        (self.planes, self.ranks) = (self.planes.max(planes), self.ranks.max(ranks));
+        self.planes = self.planes.max(planes);
     }
 
     fn finish(self, table: &mut Blob) -> Plan {
@@ -272,7 +270,8 @@ impl<X: Value> Packing<'_, X> {
         let stretches: &[Stretch] = if has(1) || has(2) { &self.stretches } else { &[] };
         let sizes = Sizes {
             bins: tables.bins.len(),
-            ranks: self.ranks,
+            ranks: tables.planes(),
+            steps: tables.bins.iter().map(|b| run::steps(b.bits())).max().unwrap_or(0),
             planes: self.planes,
             columns: if has(2) { self.deep.columns.len() } else { 0 },
             column_bytes: size_of::<X>(),

@@ -4,7 +4,8 @@
 //! trees, whose thresholds are ends of histogram bins, have far fewer masks than nodes. The leaf that a row reaches in a tree is a
 //! number of a few bits, and each bit is a plane of 512 rows: a node chooses, for each bit, between what its children say.
 //! ```text
-//! masks   m[t] = rank(x[feature]) <= t            // by comparing ranks, or by marking each row at its rank and a running `or`
+//! ranks   r_0, r_1 …: bit by bit of rank(x[feature])
+//! masks   m[t] = rank < t: from those of the bits below, r_k ? m[t - 2^k] : 1 where t has bit k, else r_k ? 0 : m[t]
 //! planes  p = m & left | ~m & right               // one instruction for 512 rows where registers are that wide
 //! leaves  leaf = p_0 + 2 p_1 + 4 p_2 …;  sum += values[leaf]
 //! ```
@@ -35,8 +36,6 @@ const SLOTS: usize = (1 << 16) * UNIT / PLANE;
 const TOGETHER: usize = 640;
 /// Most temporary planes: a tree's choices where it has most, or those of several trees.
 const TEMPORARIES: usize = LEAVES * 4;
-/// The ranks in a stretch are those among all tests.
-pub(super) const ALL_HERE: u32 = u32::MAX;
 /// Planes of constants: none, all.
 const NONE: u16 = 0;
 const ALL: u16 = (PLANE / UNIT) as u16;
@@ -74,8 +73,6 @@ pub(super) struct Marks {
     pub passes: u32,
     /// Their number.
     pub passed: u32,
-    /// Where the ranks among the stretch's own tests are, by rank among all; `ALL_HERE` where these are the same.
-    pub locals: u32,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Marks {}
@@ -124,7 +121,6 @@ pub(super) struct Stretch {
     pub mark_count: u64,
     pub ranks: u64,
     pub passes: u64,
-    pub locals: u64,
     pub batches: u64,
     pub batch_count: u64,
     pub trees: u64,
@@ -351,8 +347,8 @@ impl Growing {
         true
     }
 
-    /// Writes the stretch, and gives the planes that it needs and the most ranks that a feature has in it.
-    pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize, usize) {
+    /// Writes the stretch, and gives the planes that it needs.
+    pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize) {
         // Masks lie by feature and rank.
         let mut sorted: Vec<(u32, u16, u16)> = Vec::with_capacity(self.order.len());
         sorted.extend(self.order.iter().enumerate().map(|(m, t)| {
@@ -366,19 +362,13 @@ impl Growing {
         let mut at = vec![0u16; sorted.len()];
         sorted.iter().enumerate().for_each(|(i, (_, _, m))| at[usize::from(*m)] = (start + i) as u16);
         let mut marks: Vec<Marks> = vec![];
-        let (mut ranks, mut passes, mut locals): (Vec<u16>, Vec<u16>, Vec<u16>) = (vec![], vec![], vec![]);
+        let (mut ranks, mut passes): (Vec<u16>, Vec<u16>) = (vec![], vec![]);
         for group in sorted.chunk_by(|a, b| a.0 == b.0) {
             let against = &shared.against[group[0].0 as usize];
             let first_pass = passes.len();
             let hit = group.iter().enumerate().filter(|(_, (_, rank, _))| against.binary_search(rank).is_ok());
             passes.extend(hit.map(|(i, _)| i as u16));
-            let all = shared.tables.bins[group[0].0 as usize].count as usize;
-            let own = if group.len() == all { ALL_HERE } else { locals.len() as u32 };
-            if own != ALL_HERE {
-                locals.extend((0..=all).map(|r| group.partition_point(|(_, rank, _)| usize::from(*rank) < r) as u16));
-            }
             marks.push(Marks {
-                locals: own,
                 bins: group[0].0,
                 slot: (start + ranks.len()) as u32,
                 first: ranks.len() as u32,
@@ -425,14 +415,12 @@ impl Growing {
             marks: table.section(&marks) as u64,
             ranks: table.section(&ranks) as u64,
             passes: table.section(&passes) as u64,
-            locals: table.section(&locals) as u64,
             batch_count: written.len() as u64,
             batches: table.section(&written) as u64,
             trees: table.section(&programs) as u64,
             ops: table.section(&ops) as u64,
         };
-        let most = marks.iter().map(|m| m.count as usize + 1).max().unwrap_or(0);
-        (stretch, start + sorted.len(), most)
+        (stretch, start + sorted.len())
     }
 }
 

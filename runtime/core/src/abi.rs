@@ -180,7 +180,7 @@ pub struct FlockCall {
     pub scratch: *mut u8,
     /// Where text kernels put new text; valid until the call returns its outputs.
     pub arena: *mut crate::Arena,
-    /// First row of the block; a multiple of the program's `block_rows`.
+    /// First row of the block; a multiple of 64.
     pub start: usize,
     /// Rows of the block: 1 to `block_rows`.
     pub rows: usize,

@@ -58,6 +58,8 @@ unsafe impl Send for Scratch {}
 pub struct Batch<'a> {
     program: &'a Program,
     rows: usize,
+    /// Rows of a block.
+    block: usize,
     /// The columns, then the memos.
     inputs: Vec<FlockColumn>,
     _memos: Vec<Option<Vec<i64>>>,
@@ -74,6 +76,9 @@ pub struct Batch<'a> {
 unsafe impl Send for Batch<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Batch<'_> {}
+
+/// What the rows of a divided batch's blocks are a multiple of: kernels take so many together.
+const EVEN: usize = 512;
 
 /// Blocks of a batch that are scored.
 pub struct Part {
@@ -102,7 +107,17 @@ impl Program {
             self.outputs.iter().map(|f| OutputColumn::new(f, rows)).collect::<Result<_, _>>()?;
         let raw = outputs.iter_mut().map(OutputColumn::raw).collect();
         let taken = AtomicUsize::new(0);
-        Ok(Batch { program: self, rows, inputs, _memos: memos, outputs, raw, taken, columns: PhantomData })
+        Ok(Batch {
+            program: self,
+            rows,
+            block: self.block_rows,
+            inputs,
+            _memos: memos,
+            outputs,
+            raw,
+            taken,
+            columns: PhantomData,
+        })
     }
 
     fn check(&self, columns: &[Column<'_>], rows: usize) -> Result<(), CoreError> {
@@ -141,7 +156,14 @@ impl Field {
 impl Batch<'_> {
     /// Blocks of it, scored or not.
     pub fn blocks(&self) -> usize {
-        self.rows.div_ceil(self.program.block_rows)
+        self.rows.div_ceil(self.block)
+    }
+
+    /// The same batch in at least so many blocks, if it has rows enough, of about the same size each.
+    pub fn divided(self, blocks: usize) -> Self {
+        let most = self.program.block_rows;
+        let even = self.rows.div_ceil(blocks.max(self.rows.div_ceil(most)).max(1));
+        Batch { block: even.max(1).next_multiple_of(EVEN).min(most), ..self }
     }
 
     /// Scores the next `count` blocks that nobody has taken; None where all are taken.
@@ -163,17 +185,17 @@ impl Batch<'_> {
         if scratch.memory.len() < p.scratch_bytes || scratch.text.len() != p.outputs.len() {
             *scratch = p.scratch();
         }
-        let rows = blocks.start * p.block_rows..self.rows.min(blocks.end * p.block_rows);
+        let rows = blocks.start * self.block..self.rows.min(blocks.end * self.block);
         let text = p.outputs.iter().map(|_| (Vec::new(), Vec::new())).collect();
         let mut part = Part { rows: rows.clone(), text };
-        for start in rows.clone().step_by(p.block_rows) {
-            self.block(start, p.block_rows.min(rows.end - start), scratch, &mut part).map_err(|e| (start, e))?;
+        for start in rows.clone().step_by(self.block) {
+            self.score(start, self.block.min(rows.end - start), scratch, &mut part).map_err(|e| (start, e))?;
         }
         Ok(part)
     }
 
     /// Scores a block that this thread has taken.
-    fn block(&self, start: usize, rows: usize, scratch: &mut Scratch, part: &mut Part) -> Result<(), CoreError> {
+    fn score(&self, start: usize, rows: usize, scratch: &mut Scratch, part: &mut Part) -> Result<(), CoreError> {
         let aim = |(o, text): (&FlockOutput, &mut Vec<FlockStr>)| match o.kind {
             // The validity of text follows the text's base, so its bitmap starts at this block too.
             k if k == FlockKind::Str as u32 => {

@@ -46,8 +46,9 @@ impl Model {
     /// # Errors
     /// As for [`Program::score`].
     pub fn score(&self, columns: &[Column<'_>], rows: usize, threads: usize) -> Result<Vec<OutputColumn>, CoreError> {
-        let batch = self.program.batch(columns, rows)?;
-        let threads = if threads == 0 { pool::processors() } else { threads }.min(batch.blocks());
+        let threads = if threads == 0 { pool::processors() } else { threads };
+        let batch = self.program.batch(columns, rows)?.divided(threads);
+        let threads = threads.min(batch.blocks());
         let piece = if threads <= 1 { usize::MAX } else { batch.blocks().div_ceil(threads * PIECES) };
         let done: Mutex<Vec<Part>> = Mutex::default();
         let failed: Mutex<Vec<(usize, CoreError)>> = Mutex::default();

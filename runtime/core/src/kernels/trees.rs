@@ -51,6 +51,13 @@ pub struct TreeSpec {
     pub target: Option<u32>,
 }
 
+impl TreeSpec {
+    /// The one output that it adds to, None where there are several.
+    fn output(&self, t: &TreesSpec<'_>) -> Option<u32> {
+        if t.outputs == 1 { Some(0) } else { self.target }
+    }
+}
+
 /// An ensemble as the caller has it.
 #[derive(Clone, Copy, Debug)]
 pub struct TreesSpec<'a> {
@@ -328,7 +335,7 @@ fn is_set(t: &TreesSpec<'_>, threshold: f64) -> bool {
 pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     check(t)?;
     let mut table = Blob::of(&[0u8; size_of::<Header>()]);
-    let roots: Vec<Root> = t.trees.iter().map(|t| [t.root, t.target.map_or(0, |o| o + 1)]).collect();
+    let roots: Vec<Root> = t.trees.iter().map(|tree| [tree.root, tree.output(t).map_or(0, |o| o + 1)]).collect();
     let mut values = t.values.to_vec();
     // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.
     values.resize(values.len() + t.outputs as usize, 0.0);
@@ -658,13 +665,20 @@ unsafe fn deep_all<N: Node, S: Summed>(
         let (values, outputs) = (section::<S>(table, h.deep[3]), h.outputs as usize);
         for tree in s.trees() {
             let [_, target] = *section::<Root>(table, h.roots).add(tree);
-            let root = *section::<deep::Root>(table, h.deep[1]).add(tree);
+            let roots = section::<deep::Root>(table, h.deep[1]);
+            let root = *roots.add(tree);
+            // The next tree is about as large as this one; behind the last there is nothing to read soon.
+            let next = if tree + 1 < s.end as usize { *roots.add(tree + 1) } else { root };
+            let coming = [
+                deep::Memory::of(walks.steps, next[0] as usize, (next[0] - root[0]) as usize),
+                deep::Memory::of(values, next[2] as usize, (next[2] - root[2]) as usize),
+            ];
             let values = values.add(root[2] as usize);
             if target > 0 {
                 let out = out.add((target as usize - 1) * stride);
-                walks.walk(root, |row, leaf| *out.add(row) += *values.add(leaf));
+                walks.walk(root, coming, |row, leaf| *out.add(row) += *values.add(leaf));
             } else {
-                walks.walk(root, |row, leaf| {
+                walks.walk(root, coming, |row, leaf| {
                     (0..outputs).for_each(|o| *out.add(o * stride + row) += *values.add(leaf * outputs + o));
                 });
             }

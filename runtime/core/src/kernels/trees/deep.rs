@@ -30,8 +30,10 @@ pub(super) type Column = [u32; 2];
 /// A tree: where its steps start, its depth, where its values start.
 pub(super) type Root = [u32; 3];
 
-/// Rows that are scored at a time: many, because a tree is read from a far cache once for all of them.
-const ROWS: usize = 2048;
+/// Most rows that are scored at a time: many, because a tree is read from a far cache once for all of them.
+const ROWS: usize = 16384;
+/// Bytes of their copies that are worth it.
+const COPIES: usize = 2 << 20;
 /// The same for small trees: so few that they stay in the first-level cache.
 const FEW_ROWS: usize = 256;
 /// Bytes of a small tree.
@@ -39,6 +41,8 @@ const SMALL: usize = 16 << 10;
 /// Rows that walk side by side. Measured: of a tree in a far cache, 16 overlap better than 8; what they do not fit into registers
 /// for costs less.
 pub(super) const LANES: usize = 16;
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 /// Levels from one look at whether all have arrived to the next.
 const LEVELS: usize = 4;
 
@@ -117,7 +121,8 @@ impl<X: Value> Deep<X> {
         let largest = self.roots.windows(2).map(|w| w[1][0].saturating_sub(w[0][0])).max().unwrap_or(0);
         let last = self.roots.last().map_or(0, |r| self.steps.len() - r[0] as usize);
         let bytes = last.max(largest as usize) * size_of::<Step<X>>();
-        if bytes <= SMALL { FEW_ROWS } else { ROWS }
+        let fit = COPIES / (self.columns.len().max(1) * size_of::<X>());
+        if bytes <= SMALL { FEW_ROWS } else { fit.clamp(FEW_ROWS, ROWS) / FEW_ROWS * FEW_ROWS }
     }
 
     fn reserve(&mut self) -> usize {
@@ -173,6 +178,32 @@ pub(super) unsafe fn copy_rows<X: Value>(columns: &[Column], x: *const X, stride
     }
 }
 
+/// Where something is, and its bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Memory(*const u8, usize);
+
+impl Memory {
+    /// `count` elements from `first` on.
+    pub fn of<T>(all: *const T, first: usize, count: usize) -> Memory {
+        Memory(all.wrapping_add(first).cast(), count * size_of::<T>())
+    }
+
+    /// Asks for the cache lines of one of so many shares.
+    #[inline(always)]
+    fn fetch(&self, share: usize, shares: usize) {
+        let bytes = self.1.div_ceil(shares).next_multiple_of(LINE);
+        let at = self.0.wrapping_add(share * bytes);
+        #[cfg(target_arch = "x86_64")]
+        for line in (0..bytes).step_by(LINE) {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            // SAFETY: every processor of the target has the instruction, which reads nothing that the program sees.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(line).cast()) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+}
+
 /// The trees of an ensemble, and the rows that were copied for them.
 #[derive(Clone, Copy)]
 pub(super) struct Walks<X: Value> {
@@ -186,12 +217,14 @@ pub(super) struct Walks<X: Value> {
 }
 
 impl<X: Value> Walks<X> {
-    /// Calls `f(row, the number of its leaf in the tree)` for each row.
+    /// Calls `f(row, the number of its leaf in the tree)` for each row. Group by group it asks for a share of `coming`, which is what
+    /// the next walk reads from a far cache.
     /// # Safety
     /// The steps are those of a packed ensemble and `root` is one of its trees; `x` has the rows, up to the next multiple of 16.
     #[inline(always)]
-    pub unsafe fn walk(&self, [first, depth, _]: Root, mut f: impl FnMut(usize, usize)) {
+    pub unsafe fn walk(&self, [first, depth, _]: Root, coming: [Memory; 2], mut f: impl FnMut(usize, usize)) {
         for group in (0..self.rows).step_by(LANES) {
+            coming.iter().for_each(|memory| memory.fetch(group / LANES, self.rows.div_ceil(LANES)));
             // SAFETY: the caller's promise: children and columns are inside.
             unsafe {
                 let steps = self.steps.add(first as usize);

@@ -223,7 +223,7 @@ impl<X: Value> Packing<'_, X> {
             self.first = tree;
         }
         let numbers = shape.number();
-        let target = if self.t.outputs == 1 { Some(0) } else { self.t.trees[tree].target };
+        let target = self.t.trees[tree].output(self.t);
         let start = self.values.len();
         if !self.growing.add(shape, &numbers, start as u32, target.map_or(0, |o| o + 1)) {
             return false;

@@ -152,6 +152,25 @@ fn texts_find_their_category() {
     assert_eq!(out, [-1; 4]);
 }
 
+/// Of every length, with every byte another one, zeros among them: nothing is taken for what it differs from in one place.
+#[test]
+fn texts_that_differ_in_one_byte_are_apart() {
+    let base = |len: usize| (0..len).map(|i| char::from(b'a' + i as u8)).collect::<String>();
+    let changed = |len: usize, at: usize, to: &str| base(len)[..at].to_owned() + to + &base(len)[at + 1..];
+    let mut all: Vec<String> = (0..=20).map(base).collect();
+    all.extend((0..=20).flat_map(|len| (0..len).flat_map(move |at| ["\0", "~"].map(|to| changed(len, at, to)))));
+    all.extend((1..=20).map(|len| "\0".repeat(len)));
+    let categories: Vec<&String> = all.iter().step_by(2).collect();
+    let table = pack_index_str(&categories);
+    let texts: Vec<FlockStr> = all.iter().map(|s| FlockStr::new(s.as_bytes())).collect();
+    let mut out = vec![0; texts.len()];
+    unsafe { flock_index_str(table.as_ptr(), texts.as_ptr(), null(), texts.len(), out.as_mut_ptr()) };
+    for (text, got) in all.iter().zip(out) {
+        let want = categories.iter().position(|c| *c == text).map_or(-1, |i| i as i64);
+        assert_eq!(got, want, "{text:?}");
+    }
+}
+
 #[test]
 fn edges_are_counted() {
     let edges = [-1.0, 0.0, 0.0, 2.0, f64::INFINITY];

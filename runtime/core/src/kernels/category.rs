@@ -19,7 +19,8 @@ struct Header {
 // SAFETY: four numbers without padding.
 unsafe impl Plain for Header {}
 
-/// A slot: what is compared first (the hash of a text, the bits of a number), the position (-1: empty slot), and where a text lies.
+/// A slot: what is compared first (the hash of a text, the bits of a number), the position (-1: empty slot), and where a text lies;
+/// of one below 8 bytes, the text itself, as [`word`] has it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Slot {
@@ -39,14 +40,25 @@ fn mix(x: u64) -> u64 {
     (wide >> 64) as u64 ^ wide as u64
 }
 
+/// Up to 7 bytes as a number. Not by way of memory: what is written byte by byte is slow to be read as a word.
+#[inline]
+fn word(s: &[u8]) -> u64 {
+    let overlapping = |low: u64, high: u64, width: usize| low | high << (8 * (s.len() - width));
+    match (s.first_chunk::<4>(), s.last_chunk::<4>(), s) {
+        (Some(low), Some(high), _) => overlapping(u32::from_le_bytes(*low).into(), u32::from_le_bytes(*high).into(), 4),
+        (_, _, [low, second, .., high]) => overlapping(u64::from(*low) | u64::from(*second) << 8, (*high).into(), 1),
+        (_, _, [low, high]) => u64::from(*low) | u64::from(*high) << 8,
+        (_, _, [low]) => u64::from(*low),
+        _ => 0,
+    }
+}
+
 /// A hash of bytes. Tables store it, so it may only change together with what packs them.
 #[inline]
 fn hash(s: &[u8]) -> u64 {
     let (words, rest) = s.as_chunks::<8>();
     let h = words.iter().fold(s.len() as u64, |h, w| mix(h ^ u64::from_le_bytes(*w)));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    mix(h ^ u64::from_le_bytes(last))
+    mix(h ^ word(rest))
 }
 
 /// The bits by which numbers are looked up: -0 is 0, all NaNs are one.
@@ -60,8 +72,10 @@ fn pack(keys: impl ExactSizeIterator<Item = Slot>, hashed: bool, bytes: &[u8]) -
     let mut slots = vec![EMPTY; size];
     for new in keys {
         let mut i = if hashed { new.key } else { mix(new.key) } as usize & (size - 1);
-        let text = |s: &Slot| &bytes[s.at as usize..(s.at + s.len) as usize];
-        while slots[i].position >= 0 && (slots[i].key != new.key || text(&slots[i]) != text(&new)) {
+        let long = |s: &Slot| if s.len < 8 { &[][..] } else { &bytes[s.at as usize..(s.at + s.len) as usize] };
+        let equal =
+            |a: &Slot, b: &Slot| a.key == b.key && a.len == b.len && (a.len >= 8 || a.at == b.at) && long(a) == long(b);
+        while slots[i].position >= 0 && !equal(&slots[i], &new) {
             i = (i + 1) & (size - 1);
         }
         // The first of equal elements counts.
@@ -83,7 +97,8 @@ pub fn pack_index_str<S: AsRef<str>>(categories: &[S]) -> Blob {
     let slots = categories.iter().enumerate().map(|(i, s)| {
         let s = s.as_ref().as_bytes();
         at += s.len() as u64;
-        Slot { key: hash(s), position: i as i64, at: at - s.len() as u64, len: s.len() as u64 }
+        let place = if s.len() < 8 { word(s) } else { at - s.len() as u64 };
+        Slot { key: hash(s), position: i as i64, at: place, len: s.len() as u64 }
     });
     pack(slots, true, &bytes)
 }
@@ -116,7 +131,11 @@ pub(crate) unsafe fn find_text(table: *const u8, s: &[u8]) -> i64 {
             if slot.position < 0 {
                 return -1;
             }
-            if slot.key == key && std::slice::from_raw_parts(bytes.add(slot.at as usize), slot.len as usize) == s {
+            let equal = || match s.len() {
+                0..8 => slot.at == word(s),
+                len => std::slice::from_raw_parts(bytes.add(slot.at as usize), len) == s,
+            };
+            if slot.key == key && slot.len == s.len() as u64 && equal() {
                 return slot.position;
             }
             i = (i + 1) & h.mask;

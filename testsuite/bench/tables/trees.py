@@ -128,6 +128,7 @@ def lightgbm_peers(path: Path) -> dict:
         "onnxruntime": onnx,
         "daal4py": oneapi,
         "lleaves": leaves,
+        "hummingbird": lambda: hummingbird(model, np.float64),
         "tl2cgen": lambda: tl2cgen(path, "load_lightgbm_model", np.float64),
         "treelite": lambda: treelite(path, "load_lightgbm_model", np.float64),
     }
@@ -166,6 +167,16 @@ def treelite(path: Path, load: str, dtype):
     return lambda x: library.gtil.predict(model, x, nthread=1).ravel(), dtype
 
 
+def hummingbird(model, dtype):
+    """The model as tensors, run by PyTorch in one thread."""
+    import torch
+    from hummingbird.ml import convert
+
+    torch.set_num_threads(1)
+    converted = convert(model, "torch", np.zeros((2, FEATURES), dtype))
+    return lambda x: np.asarray(converted.predict(x)).ravel(), dtype
+
+
 def xgboost_peers(path: Path) -> dict:
     import xgboost as xgb
 
@@ -183,10 +194,16 @@ def xgboost_peers(path: Path) -> dict:
         converted = daal4py.mb.convert_model(model)
         return lambda x: np.asarray(converted.predict(x)).ravel(), np.float32
 
+    def tensors():
+        estimator = xgb.XGBRegressor()
+        estimator.load_model(path)
+        return hummingbird(estimator, np.float32)
+
     return {
         "xgboost": lambda: (model.inplace_predict, np.float32),
         "onnxruntime": onnx,
         "daal4py": oneapi,
+        "hummingbird": tensors,
         "tl2cgen": lambda: tl2cgen(path, "load_xgboost_model", np.float32),
         "treelite": lambda: treelite(path, "load_xgboost_model", np.float32),
     }
@@ -212,6 +229,7 @@ def sklearn_peers(path: Path) -> dict:
     return {
         "scikit-learn": lambda: (model.predict, np.float32),
         "onnxruntime": onnx,
+        "hummingbird": lambda: hummingbird(model, np.float32),
         "tl2cgen": lambda: tl2cgen(path, "sklearn", np.float32),
         "treelite": lambda: treelite(path, "sklearn", np.float32),
         "ydf": decision_forests,

@@ -133,13 +133,26 @@ impl Hasher {
         self.0.update(&(x.len() as u64).to_le_bytes());
         self.0.update(x);
     }
+    /// As [`Hasher::bytes`] of all of them together.
+    pub(crate) fn each<const N: usize>(&mut self, items: impl ExactSizeIterator<Item = [u8; N]>) {
+        // Enough for the hash's widest step, and no more than stays in a near cache.
+        const MOST: usize = 1 << 16;
+        self.0.update(&((N * items.len()) as u64).to_le_bytes());
+        let mut bytes = Vec::with_capacity(MOST.min(N * items.len()));
+        for item in items {
+            if bytes.len() + N > MOST {
+                self.0.update(&bytes);
+                bytes.clear();
+            }
+            bytes.extend_from_slice(&item);
+        }
+        self.0.update(&bytes);
+    }
     pub(crate) fn u32s(&mut self, xs: impl ExactSizeIterator<Item = u32>) {
-        let bytes: Vec<u8> = xs.flat_map(u32::to_le_bytes).collect();
-        self.bytes(&bytes);
+        self.each(xs.map(u32::to_le_bytes));
     }
     pub(crate) fn f64s(&mut self, xs: &[f64]) {
-        let bytes: Vec<u8> = xs.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.bytes(&bytes);
+        self.each(xs.iter().map(|x| x.to_le_bytes()));
     }
     fn frame(&mut self, t: &Frame) {
         self.u32(DType::ALL.iter().position(|d| *d == t.dtype()).unwrap_or(0) as u32);
@@ -147,7 +160,7 @@ impl Hasher {
         self.u32(t.width as u32);
         match &t.data {
             Data::Bool(v) => self.u32s(v.iter().map(|x| u32::from(*x))),
-            Data::I64(v) => self.bytes(&v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()),
+            Data::I64(v) => self.each(v.iter().map(|x| x.to_le_bytes())),
             Data::F32(v) => self.u32s(v.iter().map(|x| x.to_bits())),
             Data::F64(v) => self.f64s(v),
             Data::Str(v) => v.iter().for_each(|s| self.bytes(s.as_bytes())),
@@ -163,7 +176,7 @@ impl Pool {
     /// Adds a constant in its canonical form, or finds the equal one that is there.
     pub fn insert(&mut self, constant: Constant) -> ConstId {
         let constant = constant.canonical();
-        let id = constant.id();
+        let id = constant.hash();
         self.0.entry(id).or_insert_with(|| Arc::new(constant));
         id
     }

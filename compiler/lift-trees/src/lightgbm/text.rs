@@ -122,7 +122,11 @@ pub(crate) fn numbers<T: FromStr>(fields: &Fields<'_>, key: &str, n: usize) -> R
     let text = fields.get(key).ok_or_else(|| format!("no `{key}`"))?;
     // A number takes a digit and a space.
     let mut parsed: Vec<T> = Vec::with_capacity(n.min(text.len().div_ceil(2)));
-    for word in text.split_ascii_whitespace() {
+    let mut rest = text.trim_ascii_start();
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(rest.len());
+        let word = &rest[..end];
+        rest = rest[end..].trim_ascii_start();
         let number = word.parse().map_err(|_| format!("`{}` in `{key}` is no number that fits", excerpt(word)))?;
         parsed.push(number);
     }

@@ -327,6 +327,8 @@ fn is_set(t: &TreesSpec<'_>, threshold: f64) -> bool {
 pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     check(t)?;
     let mut table = Blob::of(&[0u8; size_of::<Header>()]);
+    // About what there will be: of a node its packed form and a choice or two, of a leaf two forms of its values.
+    table.reserve(t.nodes.len() * 40 + t.leaves.len() * 4 + t.values.len() * 16);
     let roots: Vec<Root> = t.trees.iter().map(|t| [t.root, t.target.map_or(0, |o| o + 1)]).collect();
     let mut values = t.values.to_vec();
     // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.

@@ -192,7 +192,7 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>, nodes: &[N]) ->
         shared,
         stretches: Vec::new(),
         first: 0,
-        values: Vec::new(),
+        values: Vec::with_capacity(t.values.len()),
         planes: 0,
         ranks: 0,
         deep: Deep::new(),

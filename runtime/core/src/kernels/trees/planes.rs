@@ -190,10 +190,8 @@ impl<X> Shared<X> {
 pub(super) fn share<X: Value>(sorted: Sorted, threshold: impl Fn(TestKey) -> X) -> (Shared<X>, Vec<u32>) {
     let mut keys = sorted.0;
     let mut numbers = vec![0; keys.len()];
-    let mut tests = 0;
-    for equal in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
-        equal.iter().for_each(|k| numbers[*k as u32 as usize] = tests);
-        tests += 1;
+    for (equal, test) in keys.chunk_by(|a, b| a >> 32 == b >> 32).zip(0..) {
+        equal.iter().for_each(|k| numbers[*k as u32 as usize] = test);
     }
     keys.dedup_by_key(|k| *k >> 32);
     let mut shared = Shared {

@@ -170,30 +170,54 @@ impl Hasher {
 
 /// The constants of a module by content hash.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pool(BTreeMap<ConstId, Arc<Constant>>);
+pub struct Pool(BTreeMap<ConstId, Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    constant: Arc<Constant>,
+    /// Whether its id was computed from its content, which nobody can change in here.
+    hashed: bool,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.constant == other.constant
+    }
+}
 
 impl Pool {
     /// Adds a constant in its canonical form, or finds the equal one that is there.
     pub fn insert(&mut self, constant: Constant) -> ConstId {
         let constant = constant.canonical();
         let id = constant.hash();
-        self.0.entry(id).or_insert_with(|| Arc::new(constant));
+        self.0.entry(id).or_insert_with(|| Entry { constant: Arc::new(constant), hashed: true });
         id
     }
 
-    /// Shares a constant that another pool holds under that id.
+    /// Takes a constant under an id that somebody else says it has.
     pub fn share(&mut self, id: ConstId, constant: Arc<Constant>) {
-        self.0.entry(id).or_insert(constant);
+        self.0.entry(id).or_insert(Entry { constant, hashed: false });
+    }
+
+    /// Shares the constant that another pool holds under that id, if it holds one.
+    pub fn share_from(&mut self, other: &Pool, id: ConstId) -> Option<&Arc<Constant>> {
+        let entry = other.0.get(&id)?;
+        Some(&self.0.entry(id).or_insert_with(|| entry.clone()).constant)
+    }
+
+    /// Whether the id was computed from the content by this pool or one that shared it.
+    pub(crate) fn is_hashed(&self, id: ConstId) -> bool {
+        self.0.get(&id).is_some_and(|e| e.hashed)
     }
 
     /// The constant of that id.
     pub fn get(&self, id: ConstId) -> Option<&Arc<Constant>> {
-        self.0.get(&id)
+        self.0.get(&id).map(|e| &e.constant)
     }
 
     /// The table of that id, if it is one.
     pub fn table(&self, id: ConstId) -> Option<&Frame> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Table(t)) => Some(t),
             _ => None,
         }
@@ -201,7 +225,7 @@ impl Pool {
 
     /// The ensemble of that id, if it is one.
     pub fn trees(&self, id: ConstId) -> Option<&TreeEnsemble> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Trees(t)) => Some(t),
             _ => None,
         }
@@ -209,7 +233,7 @@ impl Pool {
 
     /// The terms of that id, if it is such a constant.
     pub fn terms(&self, id: ConstId) -> Option<&Terms> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Terms(t)) => Some(t),
             _ => None,
         }
@@ -217,7 +241,7 @@ impl Pool {
 
     /// All constants, ordered by hash.
     pub fn iter(&self) -> impl Iterator<Item = (ConstId, &Arc<Constant>)> {
-        self.0.iter().map(|(id, c)| (*id, c))
+        self.0.iter().map(|(id, e)| (*id, &e.constant))
     }
 
     /// Drops the constants that `keep` refuses.

@@ -133,13 +133,26 @@ impl Hasher {
         self.0.update(&(x.len() as u64).to_le_bytes());
         self.0.update(x);
     }
+    /// As [`Hasher::bytes`] of all of them together.
+    pub(crate) fn each<const N: usize>(&mut self, items: impl ExactSizeIterator<Item = [u8; N]>) {
+        // Enough for the hash's widest step, and no more than stays in a near cache.
+        const MOST: usize = 1 << 16;
+        self.0.update(&((N * items.len()) as u64).to_le_bytes());
+        let mut bytes = Vec::with_capacity(MOST.min(N * items.len()));
+        for item in items {
+            if bytes.len() + N > MOST {
+                self.0.update(&bytes);
+                bytes.clear();
+            }
+            bytes.extend_from_slice(&item);
+        }
+        self.0.update(&bytes);
+    }
     pub(crate) fn u32s(&mut self, xs: impl ExactSizeIterator<Item = u32>) {
-        let bytes: Vec<u8> = xs.flat_map(u32::to_le_bytes).collect();
-        self.bytes(&bytes);
+        self.each(xs.map(u32::to_le_bytes));
     }
     pub(crate) fn f64s(&mut self, xs: &[f64]) {
-        let bytes: Vec<u8> = xs.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.bytes(&bytes);
+        self.each(xs.iter().map(|x| x.to_le_bytes()));
     }
     fn frame(&mut self, t: &Frame) {
         self.u32(DType::ALL.iter().position(|d| *d == t.dtype()).unwrap_or(0) as u32);
@@ -147,7 +160,7 @@ impl Hasher {
         self.u32(t.width as u32);
         match &t.data {
             Data::Bool(v) => self.u32s(v.iter().map(|x| u32::from(*x))),
-            Data::I64(v) => self.bytes(&v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()),
+            Data::I64(v) => self.each(v.iter().map(|x| x.to_le_bytes())),
             Data::F32(v) => self.u32s(v.iter().map(|x| x.to_bits())),
             Data::F64(v) => self.f64s(v),
             Data::Str(v) => v.iter().for_each(|s| self.bytes(s.as_bytes())),
@@ -157,30 +170,54 @@ impl Hasher {
 
 /// The constants of a module by content hash.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pool(BTreeMap<ConstId, Arc<Constant>>);
+pub struct Pool(BTreeMap<ConstId, Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    constant: Arc<Constant>,
+    /// Whether its id was computed from its content, which nobody can change in here.
+    hashed: bool,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.constant == other.constant
+    }
+}
 
 impl Pool {
     /// Adds a constant in its canonical form, or finds the equal one that is there.
     pub fn insert(&mut self, constant: Constant) -> ConstId {
         let constant = constant.canonical();
-        let id = constant.id();
-        self.0.entry(id).or_insert_with(|| Arc::new(constant));
+        let id = constant.hash();
+        self.0.entry(id).or_insert_with(|| Entry { constant: Arc::new(constant), hashed: true });
         id
     }
 
-    /// Shares a constant that another pool holds under that id.
+    /// Takes a constant under an id that somebody else says it has.
     pub fn share(&mut self, id: ConstId, constant: Arc<Constant>) {
-        self.0.entry(id).or_insert(constant);
+        self.0.entry(id).or_insert(Entry { constant, hashed: false });
+    }
+
+    /// Shares the constant that another pool holds under that id, if it holds one.
+    pub fn share_from(&mut self, other: &Pool, id: ConstId) -> Option<&Arc<Constant>> {
+        let entry = other.0.get(&id)?;
+        Some(&self.0.entry(id).or_insert_with(|| entry.clone()).constant)
+    }
+
+    /// Whether the id was computed from the content by this pool or one that shared it.
+    pub(crate) fn is_hashed(&self, id: ConstId) -> bool {
+        self.0.get(&id).is_some_and(|e| e.hashed)
     }
 
     /// The constant of that id.
     pub fn get(&self, id: ConstId) -> Option<&Arc<Constant>> {
-        self.0.get(&id)
+        self.0.get(&id).map(|e| &e.constant)
     }
 
     /// The table of that id, if it is one.
     pub fn table(&self, id: ConstId) -> Option<&Frame> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Table(t)) => Some(t),
             _ => None,
         }
@@ -188,7 +225,7 @@ impl Pool {
 
     /// The ensemble of that id, if it is one.
     pub fn trees(&self, id: ConstId) -> Option<&TreeEnsemble> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Trees(t)) => Some(t),
             _ => None,
         }
@@ -196,7 +233,7 @@ impl Pool {
 
     /// The terms of that id, if it is such a constant.
     pub fn terms(&self, id: ConstId) -> Option<&Terms> {
-        match self.0.get(&id).map(Arc::as_ref) {
+        match self.get(id).map(Arc::as_ref) {
             Some(Constant::Terms(t)) => Some(t),
             _ => None,
         }
@@ -204,7 +241,7 @@ impl Pool {
 
     /// All constants, ordered by hash.
     pub fn iter(&self) -> impl Iterator<Item = (ConstId, &Arc<Constant>)> {
-        self.0.iter().map(|(id, c)| (*id, c))
+        self.0.iter().map(|(id, e)| (*id, &e.constant))
     }
 
     /// Drops the constants that `keep` refuses.

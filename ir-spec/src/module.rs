@@ -103,8 +103,8 @@ impl Module {
     /// Adds the functions, queries and constants of another module; what has the same name is replaced. Functions are
     /// put in an order in which each calls only those before it.
     pub fn absorb(&mut self, other: Module) {
-        for (id, constant) in other.constants.iter() {
-            self.constants.share(id, constant.clone());
+        for (id, _) in other.constants.iter() {
+            self.constants.share_from(&other.constants, id);
         }
         let functions: HashSet<Arc<str>> = other.functions.iter().map(|f| f.name.clone()).collect();
         let queries: HashSet<Arc<str>> = other.queries.iter().map(|q| q.name.clone()).collect();

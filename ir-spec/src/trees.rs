@@ -173,7 +173,6 @@ impl TreeEnsemble {
     /// that a tree reaches has its values.
     pub fn check(&self) -> Result<(), String> {
         self.check_values()?;
-        self.check_nodes()?;
         self.leaf_lengths().map(|_| ())
     }
 
@@ -201,12 +200,24 @@ impl TreeEnsemble {
         }
     }
 
-    fn check_nodes(&self) -> Result<(), String> {
+    /// Per leaf how many values the trees that reach it read: 0, 1 or `outputs`; what is wrong with trees, nodes and leaves.
+    fn leaf_lengths(&self) -> Result<Vec<u32>, String> {
         // What is shared would be written once per path by a backend that nests: 2^depth times in the worst case.
-        let mut has_parent = vec![false; self.nodes.len()];
-        let mut adopt = |child: Child| match child.as_node() {
-            Some(n) if std::mem::replace(&mut has_parent[n], true) => Err(format!("node {n} has two parents")),
-            _ => Ok(()),
+        const HAS_PARENT: u8 = 1;
+        const ALL_OUTPUTS: u8 = 2;
+        let mut lengths = vec![0u32; self.leaves.len()];
+        let mut met = vec![0u8; self.nodes.len()];
+        let mut reach = |child: Child, all: u8, met: &mut [u8]| match child.as_node() {
+            Some(n) if met[n] != 0 => Err(format!("node {n} has two parents")),
+            Some(n) => {
+                met[n] = HAS_PARENT | all;
+                Ok(())
+            }
+            None => {
+                let length = &mut lengths[(child.0 & !Child::LEAF) as usize];
+                *length = (*length).max(if all != 0 { self.outputs } else { 1 });
+                Ok(())
+            }
         };
         for (t, tree) in self.trees.iter().enumerate() {
             if !self.exists(tree.root) {
@@ -215,7 +226,7 @@ impl TreeEnsemble {
             if tree.target.is_some_and(|o| o >= self.outputs) {
                 return Err(format!("tree {t} adds to output {} of {}", tree.target.unwrap_or(0), self.outputs));
             }
-            adopt(tree.root)?;
+            reach(tree.root, if tree.target.is_none() { ALL_OUTPUTS } else { 0 }, &mut met)?;
         }
         for (i, n) in self.nodes.iter().enumerate() {
             if n.feature >= self.features {
@@ -229,35 +240,16 @@ impl TreeEnsemble {
             {
                 return Err(format!("node {i} names set {:?} of {}", n.threshold, self.sets.len()));
             }
+            let all = met[i] & ALL_OUTPUTS;
             for child in [n.left, n.right] {
                 if !self.exists(child) || child.as_node().is_some_and(|c| c <= i) {
                     return Err(format!("node {i} has a child that does not exist or does not come after it"));
                 }
-                adopt(child)?;
+                reach(child, all, &mut met)?;
             }
         }
-        Ok(())
-    }
-
-    /// Per leaf how many values the trees that reach it read: 0, 1 or `outputs`. The nodes have been checked.
-    fn leaf_lengths(&self) -> Result<Vec<u32>, String> {
-        let mut lengths = vec![0u32; self.leaves.len()];
-        let mut wide = vec![false; self.nodes.len()];
-        let mut reach = |child: Child, all: bool, wide: &mut [bool]| match (child.as_node(), child.as_leaf()) {
-            (Some(n), _) => wide[n] |= all,
-            (None, Some(l)) => lengths[l] = lengths[l].max(if all { self.outputs } else { 1 }),
-            (None, None) => {}
-        };
-        for tree in &self.trees {
-            reach(tree.root, tree.target.is_none(), &mut wide);
-        }
-        for (i, n) in self.nodes.iter().enumerate() {
-            let all = wide[i];
-            reach(n.left, all, &mut wide);
-            reach(n.right, all, &mut wide);
-        }
-        let short = |l: &usize| self.leaves[*l] as usize + lengths[*l] as usize > self.values.len();
-        match (0..lengths.len()).find(short) {
+        let short = |(start, len): (&u32, &u32)| *start as usize + *len as usize > self.values.len();
+        match self.leaves.iter().zip(&lengths).position(short) {
             Some(l) => Err(format!("leaf {l} has no values")),
             None => Ok(lengths),
         }
@@ -313,9 +305,8 @@ impl TreeEnsemble {
         starts
             && inside
             && nans
-            && self.check_nodes().is_ok()
-            && self.has_canonical_sets()
             && self.leaf_lengths().is_ok_and(|lengths| lengths.iter().enumerate().all(fits))
+            && self.has_canonical_sets()
     }
 
     /// The same ensemble with values leaf after leaf, canonical NaNs and sets; one that is not valid stays as it is.
@@ -407,18 +398,21 @@ impl TreeEnsemble {
     pub(crate) fn hash_into(&self, h: &mut Hasher) {
         h.u32s([self.features, self.outputs, self.input as u32, self.sum as u32].into_iter());
         h.f64s(&self.base);
-        let trees: Vec<u32> =
-            self.trees.iter().flat_map(|t| [t.root.bits(), t.target.map_or(0, |o| o.wrapping_add(1))]).collect();
-        h.u32s(trees.into_iter());
-        let mut bytes = Vec::with_capacity(self.nodes.len() * 24);
-        for n in &self.nodes {
-            bytes.extend(n.feature.to_le_bytes());
-            bytes.extend([n.test as u8, u8::from(n.missing_left)]);
-            bytes.extend(n.threshold.to_le_bytes());
-            bytes.extend(n.left.bits().to_le_bytes());
-            bytes.extend(n.right.bits().to_le_bytes());
-        }
-        h.bytes(&bytes);
+        h.each(self.trees.iter().map(|t| {
+            let mut bytes = [0; 8];
+            bytes[..4].copy_from_slice(&t.root.bits().to_le_bytes());
+            bytes[4..].copy_from_slice(&t.target.map_or(0, |o| o.wrapping_add(1)).to_le_bytes());
+            bytes
+        }));
+        h.each(self.nodes.iter().map(|n| {
+            let mut bytes = [0; 22];
+            bytes[..4].copy_from_slice(&n.feature.to_le_bytes());
+            bytes[4..6].copy_from_slice(&[n.test as u8, u8::from(n.missing_left)]);
+            bytes[6..14].copy_from_slice(&n.threshold.to_le_bytes());
+            bytes[14..18].copy_from_slice(&n.left.bits().to_le_bytes());
+            bytes[18..].copy_from_slice(&n.right.bits().to_le_bytes());
+            bytes
+        }));
         h.u32s(self.leaves.iter().copied());
         h.f64s(&self.values);
         // An ensemble without sets hashes as it did before there were any.

@@ -31,8 +31,8 @@ impl Lifter<'_> {
                 module.absorb(model.module().clone());
             }
         }
-        for (id, constant) in self.pool.iter() {
-            module.constants.share(id, constant.clone());
+        for (id, _) in self.pool.iter() {
+            module.constants.share_from(&self.pool, id);
         }
         let internal =
             |e: TypeError| vec![flock_ir_spec::Diagnostic::new("flock::sql::internal", self.name, e.to_string())];

@@ -120,8 +120,8 @@ pub fn definition(g: &mut Egraph<'_>, composite: Composite, args: &[Id]) -> Opti
         inputs.push(graph.add_leaf(Op::Input, Attr::Param(i as u32), ty));
     }
     let root = graph.add_expanded(&mut pool, composite, &inputs).ok()?;
-    for (id, constant) in pool.iter() {
-        g.analysis.pool.share(id, constant.clone());
+    for (id, _) in pool.iter() {
+        g.analysis.pool.share_from(&pool, id);
     }
     import(g, &graph, &[root], None, |leaf| match leaf.attr {
         Attr::Param(i) => args.get(i as usize).copied(),

@@ -49,8 +49,7 @@ impl Writer<'_, '_, '_> {
                 Some(l) => self.graph.add_leaf(op, attr, Type::Frame(leaf(l)?)),
                 None if op == Op::Const => {
                     let Attr::Const(c) = attr else { return None };
-                    let constant = self.g.analysis.pool.get(c)?;
-                    self.pool.share(c, constant.clone());
+                    let constant = self.pool.share_from(&self.g.analysis.pool, c)?;
                     self.graph.add_leaf(op, attr, constant.ty())
                 }
                 None => {

@@ -20,6 +20,19 @@ enum Range {
     Many(Ranges),
 }
 
+/// The keys up to the number are on one side of a node, the left one if so, the others on the other; None where the test does not
+/// go by order.
+fn cut(node: &TreeNode) -> Option<(i64, bool)> {
+    let k = key(node.threshold);
+    match node.test {
+        Test::Le => Some((k, true)),
+        Test::Lt => Some((k - 1, true)),
+        Test::Gt => Some((k, false)),
+        Test::Ge => Some((k - 1, false)),
+        Test::Eq | Test::Ne | Test::In => None,
+    }
+}
+
 impl Known {
     fn of(d: &Domain) -> Known {
         let ranges = d.ranges();
@@ -37,15 +50,11 @@ impl Known {
 
     /// To the left and to the right of a node.
     fn split(&self, node: &TreeNode, sets: &CategorySets) -> (Known, Known) {
-        let k = key(node.threshold);
-        // The keys up to `cut` are on one side, the others on the other.
-        let (cut, left_below) = match node.test {
-            Test::Le => (k, true),
-            Test::Lt => (k - 1, true),
-            Test::Gt => (k, false),
-            Test::Ge => (k - 1, false),
-            Test::Eq | Test::Ne => return self.split_off(node, k),
-            Test::In => return self.split_by_set(node, sets, node.threshold as usize),
+        let Some((cut, left_below)) = cut(node) else {
+            return match node.test {
+                Test::In => self.split_by_set(node, sets, node.threshold as usize),
+                _ => self.split_off(node, key(node.threshold)),
+            };
         };
         let (below, above) = match &self.range {
             Range::One(lo, hi) => (Range::One(*lo, cut.min(*hi)), Range::One((cut + 1).max(*lo), *hi)),
@@ -178,8 +187,80 @@ impl Pruner<'_> {
     }
 }
 
+/// One range, or that and NaN.
+#[derive(Clone, Copy)]
+struct Span {
+    lo: i64,
+    hi: i64,
+    nan: bool,
+}
+
+impl Span {
+    fn is_empty(self) -> bool {
+        self.lo > self.hi && !self.nan
+    }
+}
+
+/// Whether it is plain that [`prune`] finds nothing: each node is met once with something on either side and no two
+/// equal leaves below, and no tree is a leaf. Looks at comparisons of features of one range alone, and copies nothing.
+fn is_all_reached(t: &TreeEnsemble, features: &[Domain]) -> bool {
+    let span = |d: &Domain| match *d.ranges().pieces() {
+        [(lo, hi)] => Some(Span { lo, hi, nan: d.nan }),
+        _ => None,
+    };
+    let Some(mut known) = features.iter().map(span).collect::<Option<Vec<Span>>>() else { return false };
+    let leaf = |c: Child, len: usize| {
+        let start = t.leaves[c.as_leaf()?] as usize;
+        Some(t.values[start..start + len].iter().map(|v| v.to_bits()))
+    };
+    let mut met = 0;
+    // What a feature becomes, and what is looked at then.
+    let mut open: Vec<(u32, Span, Option<Child>)> = Vec::new();
+    for tree in &t.trees {
+        let len = if tree.target.is_some() { 1 } else { t.outputs as usize };
+        let mut at = tree.root.as_node();
+        if at.is_none() {
+            return false;
+        }
+        loop {
+            let Some(n) = at else {
+                let Some((feature, span, next)) = open.pop() else { break };
+                known[feature as usize] = span;
+                at = next.and_then(Child::as_node);
+                continue;
+            };
+            let node = &t.nodes[n];
+            met += 1;
+            let before = known[node.feature as usize];
+            let Some((cut, left_below)) = cut(node) else { return false };
+            let below = (before.lo, cut.min(before.hi));
+            let above = ((cut + 1).max(before.lo), before.hi);
+            let (left, right) = if left_below { (below, above) } else { (above, below) };
+            let side = |(lo, hi), missing: bool| Span { lo, hi, nan: before.nan && missing };
+            let (left, right) = (side(left, node.missing_left), side(right, !node.missing_left));
+            let equal = || match (leaf(node.left, len), leaf(node.right, len)) {
+                (Some(a), Some(b)) => a.eq(b),
+                _ => false,
+            };
+            if met > t.nodes.len() || left.is_empty() || right.is_empty() || equal() {
+                return false;
+            }
+            open.push((node.feature, before, None));
+            if node.right.as_node().is_some() {
+                open.push((node.feature, right, Some(node.right)));
+            }
+            known[node.feature as usize] = left;
+            at = node.left.as_node();
+        }
+    }
+    met == t.nodes.len()
+}
+
 /// The ensemble without what rows of these features (after rounding) cannot reach; None where all can be reached.
 pub fn prune(t: &TreeEnsemble, features: &[Domain]) -> Option<TreeEnsemble> {
+    if is_all_reached(t, features) {
+        return None;
+    }
     let new = TreeEnsemble {
         features: t.features,
         outputs: t.outputs,
@@ -268,18 +349,19 @@ fn fold_leading_leaves(t: &mut TreeEnsemble) {
 
 /// The features that some node tests, sorted.
 pub fn used_features(t: &TreeEnsemble) -> Vec<u32> {
-    let mut used: Vec<u32> = t.nodes.iter().map(|n| n.feature).collect();
-    used.sort_unstable();
-    used.dedup();
-    used
+    let mut used = vec![false; t.features as usize];
+    t.nodes.iter().for_each(|n| used[n.feature as usize] = true);
+    (0..t.features).zip(used).filter_map(|(f, used)| used.then_some(f)).collect()
 }
 
 /// The same over a frame of these features only.
 pub fn narrowed(t: &TreeEnsemble, used: &[u32]) -> TreeEnsemble {
     let mut new = t.clone();
     new.features = used.len() as u32;
+    let mut places = vec![0; t.features as usize];
+    used.iter().zip(0..).for_each(|(f, place)| places[*f as usize] = place);
     for node in &mut new.nodes {
-        node.feature = used.partition_point(|f| *f < node.feature) as u32;
+        node.feature = places[node.feature as usize];
     }
     new
 }

@@ -29,6 +29,11 @@ impl Blob {
         blob
     }
 
+    /// Makes room for so many more bytes in one go.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.lines.reserve(bytes.div_ceil(ALIGN));
+    }
+
     /// Appends a slice at the next multiple of [`ALIGN`] and gives its offset.
     pub fn section<T: Plain>(&mut self, values: &[T]) -> usize {
         let at = self.len.next_multiple_of(ALIGN);

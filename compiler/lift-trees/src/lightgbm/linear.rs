@@ -24,7 +24,7 @@ const MAX_TABLE: usize = 1 << 24;
 
 /// Whether the leaves of a tree are linear models.
 pub(crate) fn is_linear(fields: &Fields<'_>) -> bool {
-    fields.get("is_linear").is_some_and(|f| *f != "0")
+    fields.get("is_linear").is_some_and(|f| f != "0")
 }
 
 impl Leaves {

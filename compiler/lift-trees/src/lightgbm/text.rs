@@ -7,8 +7,20 @@ use crate::json;
 use crate::value::Value;
 use crate::{Res, damaged, unsupported};
 
-/// Keys and values of a tree. The last of equal keys counts.
-pub(crate) type Fields<'a> = HashMap<&'a str, &'a str>;
+/// Keys and values of a tree: so few that they are looked through. The last of equal keys counts.
+pub(crate) struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// None yet, but as many are expected as the last tree has.
+    fn after(last: Option<&Fields<'_>>) -> Fields<'a> {
+        Fields(Vec::with_capacity(last.map_or(0, |f| f.0.len())))
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(k, _)| *k == key).map(|(_, value)| *value)
+    }
+}
 
 /// A file in its parts.
 pub(crate) struct File<'a> {
@@ -31,7 +43,7 @@ impl<'a> File<'a> {
         let mut trees: Vec<Fields<'a>> = Vec::new();
         for line in lines.by_ref() {
             if line.starts_with("Tree=") {
-                trees.push(HashMap::new());
+                trees.push(Fields::after(None));
                 break;
             }
             if line.trim() == "end of trees" {
@@ -85,10 +97,10 @@ fn read_trees<'a>(lines: &mut std::str::Lines<'a>, trees: &mut Vec<Fields<'a>>) 
         match (line.split_once('='), line.trim()) {
             (_, "end of trees") => return Ok(()),
             (_, "") => {}
-            (Some(("Tree", _)), _) => trees.push(HashMap::new()),
+            (Some(("Tree", _)), _) => trees.push(Fields::after(trees.last())),
             (Some((key, value)), _) => {
                 if let Some(tree) = trees.last_mut() {
-                    tree.insert(key.trim(), value.trim());
+                    tree.0.push((key.trim(), value.trim()));
                 }
             }
             (None, other) => {
@@ -108,11 +120,16 @@ pub(crate) fn excerpt(text: &str) -> String {
 /// Exactly `n` numbers between spaces.
 pub(crate) fn numbers<T: FromStr>(fields: &Fields<'_>, key: &str, n: usize) -> Result<Vec<T>, String> {
     let text = fields.get(key).ok_or_else(|| format!("no `{key}`"))?;
-    let parsed: Result<Vec<T>, String> = text
-        .split_ascii_whitespace()
-        .map(|word| word.parse().map_err(|_| format!("`{}` in `{key}` is no number that fits", excerpt(word))))
-        .collect();
-    let parsed = parsed?;
+    // A number takes a digit and a space.
+    let mut parsed: Vec<T> = Vec::with_capacity(n.min(text.len().div_ceil(2)));
+    let mut rest = text.trim_ascii_start();
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(rest.len());
+        let word = &rest[..end];
+        rest = rest[end..].trim_ascii_start();
+        let number = word.parse().map_err(|_| format!("`{}` in `{key}` is no number that fits", excerpt(word)))?;
+        parsed.push(number);
+    }
     if parsed.len() == n { Ok(parsed) } else { Err(format!("{} numbers in `{key}`, {n} expected", parsed.len())) }
 }
 

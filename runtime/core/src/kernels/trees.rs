@@ -335,6 +335,8 @@ fn is_set(t: &TreesSpec<'_>, threshold: f64) -> bool {
 pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     check(t)?;
     let mut table = Blob::of(&[0u8; size_of::<Header>()]);
+    // About what there will be: of a node its packed form and a choice or two, of a leaf two forms of its values.
+    table.reserve(t.nodes.len() * 40 + t.leaves.len() * 4 + t.values.len() * 16);
     let roots: Vec<Root> = t.trees.iter().map(|tree| [tree.root, tree.output(t).map_or(0, |o| o + 1)]).collect();
     let mut values = t.values.to_vec();
     // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.
@@ -345,8 +347,7 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         4 | 5 => 1,
         _ => 0,
     });
-    let nodes = if t.input_f64 { nodes::<Node64>(&mut table, t.nodes) } else { nodes::<Node32>(&mut table, t.nodes) };
-    let plan = if t.input_f64 { pack::plan::<Node64>(&mut table, t) } else { pack::plan::<Node32>(&mut table, t) };
+    let (nodes, plan) = if t.input_f64 { trees::<Node64>(&mut table, t) } else { trees::<Node32>(&mut table, t) };
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
@@ -382,11 +383,13 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
-/// The nodes, and one that a row that has arrived may read.
-fn nodes<N: Node>(table: &mut Blob, nodes: &[TreeNodeSpec]) -> u64 {
-    let mut packed: Vec<N> = nodes.iter().map(pack_node).collect();
+/// The nodes, and one that a row that has arrived may read; and what becomes of the trees.
+fn trees<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> (u64, pack::Plan) {
+    let mut packed: Vec<N> = Vec::with_capacity(t.nodes.len() + 1);
+    packed.extend(t.nodes.iter().map(pack_node::<N>));
     packed.push(N::new(0.0, 0, LEAF, LEAF));
-    table.section(&packed) as u64
+    let at = table.section(&packed) as u64;
+    (at, pack::plan(table, t, &packed[..t.nodes.len()]))
 }
 
 fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {

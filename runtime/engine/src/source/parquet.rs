@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Encoding;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetStatisticsPolicy};
 
 use super::{Batches, BoundSource, Counted, Rows, guarded, guarded_next};
 use crate::error::EngineError;
@@ -17,9 +17,11 @@ use crate::error::EngineError;
 /// Rows of a row group up to which it is read as one piece: what was scored of it waits for its turn as a whole.
 const PIECE_ROWS: i64 = 1 << 18;
 
-/// What is known of an open file.
+/// What is known of an open file: of its row groups, which all are held at once, no more than is asked for.
 pub(super) fn metadata(file: &File) -> Result<ArrowReaderMetadata, String> {
-    ArrowReaderMetadata::load(file, Default::default()).map_err(|e| e.to_string())
+    let none = ParquetStatisticsPolicy::SkipAll;
+    let options = ArrowReaderOptions::new().with_column_stats_policy(none.clone()).with_size_stats_policy(none);
+    ArrowReaderMetadata::load(file, options).map_err(|e| e.to_string())
 }
 
 /// The row groups of a file, if it is better read by them: several, and none too large.

@@ -1,12 +1,12 @@
 //! Which form each tree takes, and the tables of all forms.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use super::bins::{MOST, Value};
 use super::deep::Deep;
-use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Stretch, TestKey, share};
+use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Sorted, Stretch, TestKey, share};
 use super::run::{self, Sizes};
-use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
+use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats};
 use crate::blob::Blob;
 
 /// Where in the table things are.
@@ -40,12 +40,14 @@ fn unordered(order: i64) -> f64 {
 }
 
 /// What becomes of a tree.
+#[derive(Clone)]
 enum Form {
     /// It is walked with all that there may be.
     Walked,
     /// It has so many leaves, and is walked side by side.
     Deep(usize),
-    Program(Shape, Vec<u32>),
+    /// It has nodes there among those of all programs.
+    Program(Range<usize>),
 }
 
 /// Whether a node asks `x <= threshold` and nothing else.
@@ -54,106 +56,114 @@ fn is_plain<N: Node>(n: &N) -> bool {
     test & (EQUAL | IN) == 0 && !threshold.wide().is_nan()
 }
 
-/// The nodes of a tree in ascending order; None where one has two parents.
-fn reachable(t: &TreesSpec<'_>, root: u32) -> Option<Vec<u32>> {
-    let mut nodes: Vec<u32> = if root & LEAF == 0 { vec![root] } else { vec![] };
-    let mut next = 0;
-    while next < nodes.len() {
-        let n = &t.nodes[nodes[next] as usize];
-        next += 1;
-        nodes.extend([n.left, n.right].into_iter().filter(|c| c & LEAF == 0));
-        if nodes.len() > t.nodes.len() {
-            return None;
+fn test_key<N: Node>(n: &N) -> TestKey {
+    let (threshold, test, ..) = n.parts();
+    let (feature, missing) = (test & !(EQUAL | IN | MISSING_LEFT), test & MISSING_LEFT != 0);
+    TestKey { feature, order: order(threshold.wide()), missing }
+}
+
+/// The trees of an ensemble, and the nodes of those that may be programs.
+struct Forms {
+    forms: Vec<Form>,
+    /// Tree by tree in ascending order.
+    nodes: Vec<u32>,
+    /// Per node of the ensemble the last tree that it was met in, plus 1.
+    met: Vec<u32>,
+}
+
+impl Forms {
+    fn of<N: Node>(t: &TreesSpec<'_>, nodes: &[N]) -> Forms {
+        let mut all = Forms { forms: vec![], nodes: Vec::with_capacity(nodes.len()), met: vec![0; t.nodes.len()] };
+        for tree in t.trees {
+            let first = all.nodes.len();
+            let reached = all.reach(nodes, tree.root);
+            let count = all.nodes.len() - first;
+            // Measured: a program takes 8 cycles for a node and 512 rows, a walk about 2 for a level and row.
+            let form = match reached {
+                true if count < LEAVES => Form::Program(first..all.nodes.len()),
+                true => Form::Deep(count + 1),
+                false => Form::Walked,
+            };
+            match form {
+                Form::Program(_) => all.sort(first),
+                _ => all.nodes.truncate(first),
+            }
+            all.forms.push(form);
+        }
+        all
+    }
+
+    /// Appends the nodes of the next tree; false where one has two parents, or a test that only walks know.
+    fn reach<N: Node>(&mut self, nodes: &[N], root: u32) -> bool {
+        let tree = self.forms.len() as u32 + 1;
+        let mut next = self.nodes.len();
+        self.nodes.extend((root & LEAF == 0).then_some(root));
+        while let Some(i) = self.nodes.get(next) {
+            let i = *i as usize;
+            if std::mem::replace(&mut self.met[i], tree) == tree || !is_plain(&nodes[i]) {
+                return false;
+            }
+            let (.., left, right) = nodes[i].parts();
+            self.nodes.extend([left, right].into_iter().filter(|c| c & LEAF == 0));
+            next += 1;
+        }
+        true
+    }
+
+    /// Sorts the nodes from there on: all different, so that often they are a range.
+    fn sort(&mut self, first: usize) {
+        let nodes = &mut self.nodes[first..];
+        let (Some(least), Some(most)) = (nodes.iter().min(), nodes.iter().max()) else { return };
+        let (least, most) = (*least, *most);
+        match (most - least) as usize + 1 == nodes.len() {
+            true => nodes.iter_mut().zip(least..).for_each(|(n, i)| *n = i),
+            false => nodes.sort_unstable(),
         }
     }
-    nodes.sort_unstable();
-    nodes.windows(2).all(|w| w[0] != w[1]).then_some(nodes)
-}
 
-/// A tree as a shape and, per leaf of it, the leaf of the ensemble.
-fn shape<N: Node>(t: &TreesSpec<'_>, root: u32, nodes: &[u32]) -> Option<(Shape, Vec<u32>)> {
-    let mut leaves = Vec::new();
-    let mut child = |c: u32| {
-        if c & LEAF == 0 {
-            return nodes.binary_search(&c).unwrap_or(0) as u32;
+    /// The tests of the programs; where programs are not worth their while or have too many tests, there are none left.
+    fn tests<N: Node>(&mut self, nodes: &[N], columns: Option<usize>) -> Sorted {
+        let programs = self.forms.iter().filter(|f| matches!(f, Form::Program(_))).count();
+        let tests = |of: &[u32]| Sorted::new(of.iter().map(|n| test_key(&nodes[*n as usize])));
+        let sorted = tests(if programs > FEW { &self.nodes } else { &[] });
+        let programs = programs > FEW && sorted.most() <= MOST;
+        for f in &mut self.forms {
+            let leaves = match f {
+                Form::Program(nodes) if !programs => nodes.len() + 1,
+                Form::Program(..) | Form::Walked => continue,
+                Form::Deep(leaves) => *leaves,
+            };
+            // A tree without a node has no walk.
+            let fits = leaves > 1 && columns.is_some_and(|c| Deep::<N::X>::fits(leaves.max(LEAVES), c));
+            *f = if fits { Form::Deep(leaves) } else { Form::Walked };
         }
-        leaves.push(c & !LEAF);
-        LEAF | (leaves.len() as u32 - 1)
-    };
-    if root & LEAF != 0 {
-        child(root);
+        if programs { sorted } else { tests(&[]) }
     }
-    let choice = |n: &u32| {
-        let (threshold, test, left, right) = pack_node::<N>(&t.nodes[*n as usize]).parts();
-        let (left, right) = (child(left), child(right));
-        let (feature, missing) = (test & !(EQUAL | IN | MISSING_LEFT), test & MISSING_LEFT != 0);
-        Choice { test: TestKey { feature, order: order(threshold.wide()), missing }, left, right }
-    };
-    let choices: Vec<Choice> = nodes.iter().map(choice).collect();
-    let leaf_count = leaves.len();
-    Some((Shape::new(choices, leaf_count)?, leaves))
-}
-
-fn form<N: Node>(t: &TreesSpec<'_>, root: u32) -> Form {
-    let Some(nodes) = reachable(t, root) else { return Form::Walked };
-    if !nodes.iter().all(|n| is_plain(&pack_node::<N>(&t.nodes[*n as usize]))) {
-        return Form::Walked;
-    }
-    // Measured: a program takes 8 cycles for a node and 512 rows, a walk about 2 for a level and row.
-    let program = if nodes.len() < LEAVES { shape::<N>(t, root, &nodes) } else { None };
-    program.map_or(Form::Deep(nodes.len() + 1), |(shape, leaves)| Form::Program(shape, leaves))
-}
-
-fn forms<N: Node>(t: &TreesSpec<'_>) -> Vec<Form> {
-    let mut forms: Vec<Form> = t.trees.iter().map(|tree| form::<N>(t, tree.root)).collect();
-    let programs = forms.iter().filter(|f| matches!(f, Form::Program(..))).count();
-    let programs = programs > FEW && most_tests(&forms) <= MOST;
-    let columns = columns::<N>(t);
-    for f in &mut forms {
-        let leaves = match f {
-            Form::Program(shape, _) if !programs => shape.leaves,
-            Form::Program(..) | Form::Walked => continue,
-            Form::Deep(leaves) => *leaves,
-        };
-        // A tree without a node has no walk.
-        let fits = leaves > 1 && columns.is_some_and(|c| Deep::<N::X>::fits(leaves.max(LEAVES), c));
-        *f = if fits { Form::Deep(leaves) } else { Form::Walked };
-    }
-    forms
 }
 
 /// Columns that walks over all nodes would read: features, apart where NaN goes left; None where there are too many.
-fn columns<N: Node>(t: &TreesSpec<'_>) -> Option<usize> {
-    let most = t.nodes.iter().map(|n| n.feature as usize).max()?;
-    let mut read = vec![false; 2 * (most + 1).min(FEATURES)];
-    for n in t.nodes {
-        let low = pack_node::<N>(n).parts().1 & MISSING_LEFT != 0;
-        *read.get_mut(2 * n.feature as usize + usize::from(low))? = true;
+fn columns<N: Node>(nodes: &[N]) -> Option<usize> {
+    let column = |n: &N| {
+        let test = n.parts().1;
+        2 * (test & !(EQUAL | IN | MISSING_LEFT)) as usize + usize::from(test & MISSING_LEFT != 0)
+    };
+    let most = nodes.iter().map(column).max()?;
+    let mut read = vec![false; (most + 1).min(2 * FEATURES)];
+    for n in nodes {
+        *read.get_mut(column(n))? = true;
     }
     Some(read.iter().filter(|r| **r).count())
 }
 
-/// The tests of the programs on the feature that has most, equal ones counted again.
-fn most_tests(forms: &[Form]) -> usize {
-    let mut counts: HashMap<u32, usize> = HashMap::new();
-    forms
-        .iter()
-        .filter_map(Form::shape)
-        .flat_map(|s| &s.nodes)
-        .for_each(|n| *counts.entry(n.test.feature).or_default() += 1);
-    counts.into_values().max().unwrap_or(0)
-}
-
-impl Form {
-    fn shape(&self) -> Option<&Shape> {
-        if let Form::Program(s, _) = self { Some(s) } else { None }
-    }
-}
-
 /// The tables as they grow.
-struct Packing<'a, X> {
+struct Packing<'a, N: Node> {
     t: &'a TreesSpec<'a>,
-    shared: Shared<X>,
+    nodes: &'a [N],
+    /// The nodes of programs, tree by tree, and the number of each one's test.
+    programs: (&'a [u32], &'a [u32]),
+    /// Per node of the ensemble, which of its tree it is.
+    places: Vec<u32>,
+    shared: Shared<N::X>,
     stretches: Vec<Stretch>,
     growing: Growing,
     /// The first tree of what grows.
@@ -161,39 +171,44 @@ struct Packing<'a, X> {
     /// Leaf values by number, tree by tree.
     values: Vec<f64>,
     planes: usize,
-    deep: Deep<X>,
+    deep: Deep<N::X>,
     /// See [`columns`].
     columns: Option<usize>,
 }
 
-/// Plans an ensemble's trees.
-pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
-    let forms = forms::<N>(t);
-    let tests = forms.iter().filter_map(Form::shape).flat_map(|s| s.nodes.iter().map(|n| n.test));
+/// Plans an ensemble's trees; `nodes` are its nodes, packed.
+pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>, nodes: &[N]) -> Plan {
+    let columns = columns(nodes);
+    let mut forms = Forms::of(t, nodes);
+    let sorted = forms.tests(nodes, columns);
+    let (shared, tests) = share(sorted, |k| N::X::of(unordered(k.order)));
     let mut p = Packing {
         t,
-        shared: share::<N::X>(tests, |k| N::X::of(unordered(k.order))),
+        nodes,
+        programs: (&forms.nodes, &tests),
+        places: forms.met,
+        growing: Growing::new(shared.tests()),
+        shared,
         stretches: Vec::new(),
-        growing: Growing::new(),
         first: 0,
-        values: Vec::new(),
+        values: Vec::with_capacity(t.values.len()),
         planes: 0,
         deep: Deep::new(),
-        columns: columns::<N>(t),
+        columns,
     };
-    for (i, form) in forms.into_iter().enumerate() {
-        p.add::<N>(table, i, form);
+    for (i, form) in forms.forms.into_iter().enumerate() {
+        p.add(table, i, form);
     }
     p.close(table);
     p.finish(table)
 }
 
-impl<X: Value> Packing<'_, X> {
-    fn add<N: Node<X = X>>(&mut self, table: &mut Blob, tree: usize, form: Form) {
+impl<N: Node> Packing<'_, N> {
+    fn add(&mut self, table: &mut Blob, tree: usize, form: Form) {
         let form = match form {
-            Form::Program(shape, leaves) => match self.program(table, tree, &shape, &leaves) {
+            Form::Program(nodes) => match self.program(table, tree, nodes.clone()) {
                 true => return,
-                false if self.columns.is_some_and(|c| Deep::<X>::fits(LEAVES, c)) => Form::Deep(shape.leaves),
+                false if self.columns.is_some_and(|c| Deep::<N::X>::fits(LEAVES, c)) => Form::Deep(nodes.len() + 1),
                 false => Form::Walked,
             },
             other => other,
@@ -204,7 +219,7 @@ impl<X: Value> Packing<'_, X> {
             _ => 0,
         };
         if kind == 2 {
-            self.deep_tree::<N>(tree);
+            self.deep_tree(tree);
         }
         match self.stretches.last_mut() {
             Some(s) if s.programs == kind => s.end = tree as u64 + 1,
@@ -215,7 +230,31 @@ impl<X: Value> Packing<'_, X> {
         }
     }
 
-    fn program(&mut self, table: &mut Blob, tree: usize, shape: &Shape, leaves: &[u32]) -> bool {
+    /// A tree as a shape and, per leaf of it, the leaf of the ensemble.
+    fn shape(&mut self, root: u32, program: Range<usize>) -> (Shape, Vec<u32>) {
+        let (nodes, tests) = (&self.programs.0[program.clone()], &self.programs.1[program]);
+        nodes.iter().zip(0..).for_each(|(n, place)| self.places[*n as usize] = place);
+        let mut leaves = Vec::with_capacity(nodes.len() + 1);
+        let mut child = |c: u32| {
+            if c & LEAF == 0 {
+                return self.places[c as usize];
+            }
+            leaves.push(c & !LEAF);
+            LEAF | (leaves.len() as u32 - 1)
+        };
+        if root & LEAF != 0 {
+            child(root);
+        }
+        let choice = |(n, test): (&u32, &u32)| {
+            let (.., left, right) = self.nodes[*n as usize].parts();
+            Choice { test: *test, left: child(left), right: child(right) }
+        };
+        let choices: Vec<Choice> = nodes.iter().zip(tests).map(choice).collect();
+        (Shape::new(choices), leaves)
+    }
+
+    fn program(&mut self, table: &mut Blob, tree: usize, nodes: Range<usize>) -> bool {
+        let (shape, leaves) = self.shape(self.t.trees[tree].root, nodes);
         if !self.growing.fits(shape.nodes.len(), MASKS) {
             self.close(table);
         }
@@ -225,23 +264,23 @@ impl<X: Value> Packing<'_, X> {
         let numbers = shape.number();
         let target = self.t.trees[tree].output(self.t);
         let start = self.values.len();
-        if !self.growing.add(shape, &numbers, start as u32, target.map_or(0, |o| o + 1)) {
+        if !self.growing.add(&shape, &numbers, start as u32, target.map_or(0, |o| o + 1)) {
             return false;
         }
         let outputs = if target.is_some() { 1 } else { self.t.outputs as usize };
         self.values.resize(start + (outputs << shape.bits()), 0.0);
         for (number, leaf) in numbers.iter().zip(leaves) {
-            let from = self.t.leaves[*leaf as usize] as usize;
+            let from = self.t.leaves[leaf as usize] as usize;
             (0..outputs)
                 .for_each(|k| self.values[start + (k << shape.bits()) + *number as usize] = self.t.values[from + k]);
         }
         true
     }
 
-    fn deep_tree<N: Node<X = X>>(&mut self, tree: usize) {
-        let t = self.t;
+    fn deep_tree(&mut self, tree: usize) {
+        let (t, nodes) = (self.t, self.nodes);
         let test = |n: u32| {
-            let (threshold, test, left, right) = pack_node::<N>(&t.nodes[n as usize]).parts();
+            let (threshold, test, left, right) = nodes[n as usize].parts();
             let column = [test & !(EQUAL | IN | MISSING_LEFT), u32::from(test & MISSING_LEFT != 0)];
             (threshold, column, left, right)
         };
@@ -258,8 +297,8 @@ impl<X: Value> Packing<'_, X> {
         if self.growing.is_empty() {
             return;
         }
-        let growing = std::mem::replace(&mut self.growing, Growing::new());
-        let (stretch, planes) = growing.write(table, &self.shared, self.first);
+        let (stretch, planes) = self.growing.write(table, &self.shared, self.first);
+        self.growing.clear();
         self.stretches.push(stretch);
         self.planes = self.planes.max(planes);
     }
@@ -274,7 +313,7 @@ impl<X: Value> Packing<'_, X> {
             steps: tables.bins.iter().map(|b| run::steps(b.bits())).max().unwrap_or(0),
             planes: self.planes,
             columns: if has(2) { self.deep.columns.len() } else { 0 },
-            column_bytes: size_of::<X>(),
+            column_bytes: size_of::<N::X>(),
             // Programs fill planes of 512 rows.
             rows: if has(1) { self.deep.rows().max(ROWS) } else { self.deep.rows() },
         };

@@ -13,8 +13,6 @@
 //! of its bits together. Compare QuickScorer, which ands a word per false test and row, and RapidScorer, its form for
 //! many rows: there the work grows with false tests times leaves, here with nodes.
 
-use std::collections::HashMap;
-
 use super::bins::{Tables, Value};
 use crate::blob::{Blob, Plain};
 
@@ -41,18 +39,49 @@ const NONE: u16 = 0;
 const ALL: u16 = (PLANE / UNIT) as u16;
 
 /// A test that a row passes where `x <= threshold`, or where x is NaN if NaN passes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) struct TestKey {
+    /// Below 2^29.
     pub feature: u32,
     /// Bits that order as the thresholds do.
     pub order: i64,
     pub missing: bool,
 }
 
-/// A node with that test; children as in a tree's specification.
+impl TestKey {
+    /// By feature, threshold and what NaN does, in the upper bits; then a number of 32 bits.
+    fn key(self, number: u32) -> u128 {
+        let order = (self.order as u64) ^ (1 << 63);
+        u128::from(self.feature) << 97 | u128::from(order) << 33 | u128::from(self.missing) << 32 | u128::from(number)
+    }
+
+    fn of(key: u128) -> TestKey {
+        let order = ((key >> 33) as u64 ^ (1 << 63)) as i64;
+        TestKey { feature: (key >> 97) as u32, order, missing: key >> 32 & 1 != 0 }
+    }
+}
+
+/// The tests of some nodes in order, equal ones side by side.
+pub(super) struct Sorted(Vec<u128>);
+
+impl Sorted {
+    /// Of fewer than 2^32 nodes.
+    pub fn new(tests: impl Iterator<Item = TestKey>) -> Sorted {
+        let mut keys: Vec<u128> = tests.zip(0..).map(|(t, n)| t.key(n)).collect();
+        keys.sort_unstable();
+        Sorted(keys)
+    }
+
+    /// The tests on the feature that has most, equal ones counted again.
+    pub fn most(&self) -> usize {
+        self.0.chunk_by(|a, b| a >> 97 == b >> 97).map(<[u128]>::len).max().unwrap_or(0)
+    }
+}
+
+/// A node with the test of that number; children as in a tree's specification.
 #[derive(Clone, Copy)]
 pub(super) struct Choice {
-    pub test: TestKey,
+    pub test: u32,
     pub left: u32,
     pub right: u32,
 }
@@ -139,32 +168,44 @@ impl Stretch {
 /// What all stretches share.
 pub(super) struct Shared<X> {
     pub tables: Tables<X>,
-    /// Per test, its rank among its feature's, by its index in the bins.
-    places: HashMap<TestKey, (u32, u16)>,
+    /// Per test, in their order, its bins and its rank among its feature's.
+    places: Vec<(u32, u16)>,
     /// Per bins, the tests that NaN passes against its rank.
     against: Vec<Vec<u16>>,
 }
 
-/// The tests of the trees that become programs, as bins; no feature has more than [`super::bins::MOST`].
-pub(super) fn share<X: Value>(tests: impl Iterator<Item = TestKey>, threshold: impl Fn(&TestKey) -> X) -> Shared<X> {
-    let mut all: Vec<TestKey> = tests.collect();
-    all.sort_unstable();
-    all.dedup();
+impl<X> Shared<X> {
+    /// Number of different tests.
+    pub fn tests(&self) -> usize {
+        self.places.len()
+    }
+}
+
+/// The tests of the trees that become programs, as bins, and the number of each node's test among the different ones;
+/// no feature has more than [`super::bins::MOST`].
+pub(super) fn share<X: Value>(sorted: Sorted, threshold: impl Fn(TestKey) -> X) -> (Shared<X>, Vec<u32>) {
+    let mut keys = sorted.0;
+    let mut numbers = vec![0; keys.len()];
+    for (equal, test) in keys.chunk_by(|a, b| a >> 32 == b >> 32).zip(0..) {
+        equal.iter().for_each(|k| numbers[*k as u32 as usize] = test);
+    }
+    keys.dedup_by_key(|k| *k >> 32);
     let mut shared = Shared {
         tables: Tables { bins: vec![], bases: vec![], thresholds: vec![] },
-        places: HashMap::new(),
+        places: Vec::with_capacity(keys.len()),
         against: Vec::new(),
     };
+    let all: Vec<TestKey> = keys.into_iter().map(TestKey::of).collect();
     for tests in all.chunk_by(|a, b| a.feature == b.feature) {
         // NaN's rank is that of the first test from which on it passes all; what it passes before is noted.
         let missing = tests.iter().rposition(|t| !t.missing).map_or(0, |last| last + 1);
         let bins = shared.tables.bins.len() as u32;
-        let thresholds: Vec<X> = tests.iter().map(&threshold).collect();
+        let thresholds: Vec<X> = tests.iter().copied().map(&threshold).collect();
         shared.tables.add(tests[0].feature, &thresholds, missing);
-        shared.places.extend(tests.iter().enumerate().map(|(i, t)| (*t, (bins, i as u16))));
+        shared.places.extend((0..tests.len()).map(|i| (bins, i as u16)));
         shared.against.push((0..missing as u16).filter(|i| tests[usize::from(*i)].missing).collect());
     }
-    shared
+    (shared, numbers)
 }
 
 /// A tree in its own numbering: nodes in order, children below their parents.
@@ -179,23 +220,21 @@ pub(super) struct Shape {
 pub(super) const LEAF: u32 = 1 << 31;
 
 impl Shape {
-    /// Of a tree with not too many leaves; `nodes` are its own, children of them counted among them, and
+    /// Of a tree with at most [`LEAVES`]; `nodes` are its own, children of them counted among them, and
     /// leaves from 0 on.
-    pub fn new(nodes: Vec<Choice>, leaves: usize) -> Option<Shape> {
-        if !(1..=LEAVES).contains(&leaves) {
-            return None;
-        }
+    pub fn new(nodes: Vec<Choice>) -> Shape {
         let mut sizes = vec![0; nodes.len()];
         for i in (0..nodes.len()).rev() {
             let size = |c: u32| if c & LEAF == 0 { sizes[c as usize] } else { 1 };
             sizes[i] = size(nodes[i].left) + size(nodes[i].right);
         }
-        let root = if nodes.is_empty() { LEAF } else { 0 };
-        Some(Shape { nodes, sizes, leaves, root })
+        let (leaves, root) = (nodes.len() + 1, if nodes.is_empty() { LEAF } else { 0 });
+        Shape { nodes, sizes, leaves, root }
     }
 
-    fn size(&self, c: u32) -> u32 {
-        if c & LEAF == 0 { self.sizes[c as usize] } else { 1 }
+    /// Of a child, how many leaves are below and, in the lower half, the child.
+    fn sized(&self, c: u32) -> u64 {
+        u64::from(if c & LEAF == 0 { self.sizes[c as usize] } else { 1 }) << 32 | u64::from(c)
     }
 
     /// Bits of a leaf's number.
@@ -206,54 +245,60 @@ impl Shape {
     /// A number for each leaf, so that few nodes differ in any bit: each bit halves groups of subtrees, and takes
     /// apart no more subtrees than it must.
     pub fn number(&self) -> Vec<u32> {
-        let mut numbers = vec![0; self.leaves];
-        let mut groups = vec![vec![self.root]];
+        // Groups one behind the other, each by size from the largest on: the bits so far, and where the group ends.
+        let (mut subtrees, mut groups) = (vec![self.sized(self.root)], vec![(0, 1)]);
+        let (mut halves, mut ones, mut apart) = (Vec::new(), Vec::new(), Vec::new());
         for bit in (0..self.bits()).rev() {
-            let half = 1u32 << bit;
             let mut next = Vec::with_capacity(groups.len() * 2);
-            for group in groups {
-                let [zeros, ones] = self.halve(group, half);
-                ones.iter().for_each(|c| self.each_leaf(*c, &mut |l| numbers[l] |= half));
-                next.extend([zeros, ones].into_iter().filter(|g| !g.is_empty()));
+            let mut start = 0;
+            for (number, end) in groups {
+                let before = halves.len();
+                self.halve(&subtrees[start..end], 1 << bit, [&mut halves, &mut ones], &mut apart);
+                start = end;
+                if halves.len() > before {
+                    next.push((number, halves.len()));
+                }
+                if !ones.is_empty() {
+                    halves.append(&mut ones);
+                    next.push((number | 1 << bit, halves.len()));
+                }
             }
+            std::mem::swap(&mut subtrees, &mut halves);
+            halves.clear();
             groups = next;
         }
+        let mut numbers = vec![0; self.leaves];
+        subtrees.iter().zip(&groups).for_each(|(s, (number, _))| numbers[(*s as u32 & !LEAF) as usize] = *number);
         numbers
     }
 
-    /// Two groups of at most `half` leaves each.
-    fn halve(&self, group: Vec<u32>, half: u32) -> [Vec<u32>; 2] {
-        let mut sides = [vec![], vec![]];
+    /// Appends to two groups of at most `half` leaves each; `apart` is empty before and after.
+    fn halve(&self, group: &[u64], half: u32, sides: [&mut Vec<u64>; 2], apart: &mut Vec<(u64, usize)>) {
         let mut room = [half, half];
-        // By size; a child goes where its parent's test says if it can, which saves that node's choice.
-        let mut open: std::collections::BinaryHeap<(u32, u32, Option<usize>)> =
-            group.into_iter().map(|c| (self.size(c), c, None)).collect();
-        while let Some((size, child, wish)) = open.pop() {
-            // Where it fits most tightly.
-            let tighter = usize::from(room[1] < room[0]);
-            let sides_in_order = [wish.unwrap_or(tighter), wish.map_or(1 - tighter, |w| 1 - w)];
-            match sides_in_order.into_iter().find(|s| size <= room[*s]) {
+        let mut group = group.iter().copied().peekable();
+        // By size: what is left of the group, and children of what was taken apart.
+        while let Some((subtree, wish)) = match (group.peek(), apart.last()) {
+            (Some(s), Some((child, _))) if s < child => apart.pop().map(|(c, wish)| (c, Some(wish))),
+            (Some(_), _) => group.next().map(|s| (s, None)),
+            (None, _) => apart.pop().map(|(c, wish)| (c, Some(wish))),
+        } {
+            // A child goes where its parent's test says if it can, which saves that node's choice; others where they fit
+            // most tightly.
+            let first = wish.unwrap_or(usize::from(room[1] < room[0]));
+            let size = (subtree >> 32) as u32;
+            match [first, 1 - first].into_iter().find(|s| size <= room[*s]) {
                 Some(s) => {
                     room[s] -= size;
-                    sides[s].push(child);
+                    sides[s].push(subtree);
                 }
                 // Larger than what is left on either side, so it has children.
                 None => {
-                    let n = self.nodes[child as usize];
-                    open.push((self.size(n.left), n.left, Some(1)));
-                    open.push((self.size(n.right), n.right, Some(0)));
+                    let n = self.nodes[subtree as u32 as usize];
+                    for child in [(self.sized(n.left), 1), (self.sized(n.right), 0)] {
+                        let smaller = apart.iter().rposition(|a| *a < child).map_or(0, |i| i + 1);
+                        apart.insert(smaller, child);
+                    }
                 }
-            }
-        }
-        sides
-    }
-
-    fn each_leaf(&self, child: u32, f: &mut impl FnMut(usize)) {
-        let mut open = vec![child];
-        while let Some(c) = open.pop() {
-            match c & LEAF {
-                0 => open.extend([self.nodes[c as usize].left, self.nodes[c as usize].right]),
-                _ => f((c & !LEAF) as usize),
             }
         }
     }
@@ -288,18 +333,31 @@ struct Planned {
 
 /// A stretch while it grows.
 pub(super) struct Growing {
-    tests: HashMap<TestKey, u16>,
-    order: Vec<TestKey>,
+    /// Per test of all stretches its mask, or `NO_MASK`.
+    masks: Vec<u16>,
+    /// Per mask its test.
+    order: Vec<u32>,
     trees: Vec<Planned>,
 }
 
+const NO_MASK: u16 = u16::MAX;
+/// Words that have a bit for each node of a tree.
+const NODE_WORDS: usize = LEAVES / 64;
+
 impl Growing {
-    pub fn new() -> Growing {
-        Growing { tests: HashMap::new(), order: Vec::new(), trees: Vec::new() }
+    /// Empty, beside so many tests.
+    pub fn new(tests: usize) -> Growing {
+        Growing { masks: vec![NO_MASK; tests], order: Vec::new(), trees: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
         self.trees.is_empty()
+    }
+
+    /// Makes it empty.
+    pub fn clear(&mut self) {
+        self.order.drain(..).for_each(|test| self.masks[test as usize] = NO_MASK);
+        self.trees.clear();
     }
 
     /// Whether another tree of so many nodes fits, with at most `masks` of them in all.
@@ -307,38 +365,65 @@ impl Growing {
         self.is_empty() || self.order.len() + nodes <= masks.min(SLOTS - 2 - TEMPORARIES)
     }
 
-    fn mask(&mut self, test: TestKey) -> u16 {
-        *self.tests.entry(test).or_insert_with(|| {
+    fn mask(&mut self, test: u32) -> u16 {
+        let mask = &mut self.masks[test as usize];
+        if *mask == NO_MASK {
+            *mask = self.order.len() as u16;
             self.order.push(test);
-            (self.order.len() - 1) as u16
-        })
+        }
+        *mask
     }
 
     /// Adds a tree whose leaves have these numbers. False where it would need too many temporary planes.
     pub fn add(&mut self, shape: &Shape, numbers: &[u32], values: u32, target: u32) -> bool {
         let masks: Vec<u16> = shape.nodes.iter().map(|n| self.mask(n.test)).collect();
-        let mut choices: Vec<Choose> = Vec::new();
-        let mut results = Vec::new();
-        let mut says = vec![Bit::Known(false); shape.nodes.len()];
-        for bit in 0..shape.bits() {
-            for (i, n) in shape.nodes.iter().enumerate().rev() {
-                let of = |c: u32| match c & LEAF {
-                    0 => says[c as usize],
-                    _ => Bit::Known(numbers[(c & !LEAF) as usize] >> bit & 1 != 0),
-                };
-                let (left, right) = (of(n.left), of(n.right));
-                says[i] = match (left, right) {
-                    (Bit::Known(a), Bit::Known(b)) if a == b => left,
-                    (Bit::Known(true), Bit::Known(false)) => Bit::Mask(masks[i]),
-                    _ => {
-                        let height = |b: Bit| if let Bit::Chosen(c) = b { choices[c as usize].height + 1 } else { 0 };
-                        let height = height(left).max(height(right));
-                        choices.push(Choose { mask: masks[i], left, right, height });
-                        Bit::Chosen(choices.len() as u32 - 1)
-                    }
-                };
+        let bits = shape.bits() as usize;
+        // Per node the bits that are the same in all of its leaves, and these; per bit the other nodes.
+        let mut same = vec![(0u32, 0u32); shape.nodes.len()];
+        let mut differ = [[0u64; NODE_WORDS]; MOST_PLANES];
+        let known = |same: &[(u32, u32)], c: u32| match c & LEAF {
+            0 => same[c as usize],
+            _ => (u32::MAX, numbers[(c & !LEAF) as usize]),
+        };
+        for (i, n) in shape.nodes.iter().enumerate().rev() {
+            let ((a, left), (b, right)) = (known(&same, n.left), known(&same, n.right));
+            let both = a & b & !(left ^ right);
+            same[i] = (both, left & both);
+            let mut open = !both & ((1 << bits) - 1);
+            while open != 0 {
+                differ[open.trailing_zeros() as usize][i / 64] |= 1 << (i % 64);
+                open &= open - 1;
             }
-            results.push(says.first().copied().unwrap_or(Bit::Known(false)));
+        }
+        let mut choices: Vec<Choose> = Vec::with_capacity(2 * shape.nodes.len());
+        let mut results = Vec::with_capacity(bits);
+        let mut says = vec![Bit::Known(false); shape.nodes.len()];
+        for (bit, differ) in differ.iter().enumerate().take(bits) {
+            let of = |says: &[Bit], c: u32| match known(&same, c) {
+                (all, value) if all >> bit & 1 != 0 => Bit::Known(value >> bit & 1 != 0),
+                _ => says[c as usize],
+            };
+            for (word, nodes) in differ.iter().enumerate().take(shape.nodes.len().div_ceil(64)).rev() {
+                let mut nodes = *nodes;
+                while nodes != 0 {
+                    let top = nodes.ilog2();
+                    nodes ^= 1 << top;
+                    let i = word * 64 + top as usize;
+                    let n = shape.nodes[i];
+                    let (left, right) = (of(&says, n.left), of(&says, n.right));
+                    says[i] = match (left, right) {
+                        (Bit::Known(true), Bit::Known(false)) => Bit::Mask(masks[i]),
+                        _ => {
+                            let height =
+                                |b: Bit| if let Bit::Chosen(c) = b { choices[c as usize].height + 1 } else { 0 };
+                            let height = height(left).max(height(right));
+                            choices.push(Choose { mask: masks[i], left, right, height });
+                            Bit::Chosen(choices.len() as u32 - 1)
+                        }
+                    };
+                }
+            }
+            results.push(of(&says, shape.root));
         }
         if choices.len() > TEMPORARIES {
             return false;
@@ -348,14 +433,15 @@ impl Growing {
     }
 
     /// Writes the stretch, and gives the planes that it needs.
-    pub fn write<X: Value>(self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize) {
+    pub fn write<X: Value>(&self, table: &mut Blob, shared: &Shared<X>, first: usize) -> (Stretch, usize) {
         // Masks lie by feature and rank.
-        let mut sorted: Vec<(u32, u16, u16)> = Vec::with_capacity(self.order.len());
-        sorted.extend(self.order.iter().enumerate().map(|(m, t)| {
-            let (bins, rank) = shared.places[t];
-            (bins, rank, m as u16)
-        }));
-        sorted.sort_unstable();
+        let mut by_test: Vec<u64> = self.order.iter().zip(0..).map(|(t, m)| u64::from(*t) << 16 | m).collect();
+        by_test.sort_unstable();
+        let place = |t: u64| {
+            let (bins, rank) = shared.places[(t >> 16) as usize];
+            (bins, rank, t as u16)
+        };
+        let sorted: Vec<(u32, u16, u16)> = by_test.into_iter().map(place).collect();
         let batches = batches(&self.trees);
         let scheduled: Vec<Scheduled> = batches.iter().map(|b| Scheduled::new(&self.trees[b.clone()])).collect();
         let start = 2 + scheduled.iter().map(|s| usize::from(s.temporaries)).max().unwrap_or(0);
@@ -452,9 +538,24 @@ struct Scheduled {
 impl Scheduled {
     /// By height: what a choice needs is done well before, so that it need not wait for it.
     fn new(trees: &[Planned]) -> Scheduled {
-        let all = trees.iter().enumerate().flat_map(|(t, p)| (0..p.choices.len() as u32).map(move |c| (t, c)));
-        let mut order: Vec<(usize, u32)> = all.collect();
-        order.sort_by_key(|(t, c)| trees[*t].choices[*c as usize].height);
+        let each = |f: &mut dyn FnMut(usize, u32, usize)| {
+            trees
+                .iter()
+                .enumerate()
+                .for_each(|(t, p)| p.choices.iter().zip(0..).for_each(|(c, i)| f(t, i, c.height as usize)));
+        };
+        // Where those of a height start, in the order of heights.
+        let mut starts = vec![0];
+        each(&mut |_, _, height| {
+            starts.resize(starts.len().max(height + 2), 0);
+            starts[height + 1] += 1;
+        });
+        (1..starts.len()).for_each(|h| starts[h] += starts[h - 1]);
+        let mut order = vec![(0, 0); starts[starts.len() - 1]];
+        each(&mut |t, c, height| {
+            order[starts[height]] = (t, c);
+            starts[height] += 1;
+        });
         let mut at: Vec<Vec<u16>> = trees.iter().map(|t| vec![0; t.choices.len()]).collect();
         let (mut free, mut temporaries): (Vec<u16>, u16) = (Vec::new(), 0);
         for (t, c) in &order {

@@ -365,7 +365,7 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         stretches: plan.stretches,
         stretch_count: plan.stretch_count,
         bins: plan.bins,
-        bin_count: plan.sizes.bins as u64,
+        bin_count: plan.bin_count,
         bases: plan.bases,
         thresholds: plan.thresholds,
         program_values: plan.values,
@@ -595,7 +595,6 @@ unsafe fn stretches<N: Node, S: Summed, I: wide::Steps>(
     unsafe {
         let h = &*table.cast::<Header>();
         let sizes = run::Sizes {
-            bins: h.bin_count as usize,
             ranks: h.rank_planes as usize,
             steps: h.step_planes as usize,
             planes: h.planes as usize,

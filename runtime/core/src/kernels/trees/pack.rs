@@ -15,6 +15,7 @@ pub(super) struct Plan {
     /// 0 where all trees are walked with all that there may be.
     pub stretch_count: u64,
     pub bins: u64,
+    pub bin_count: u64,
     pub bases: u64,
     pub thresholds: u64,
     pub values: u64,
@@ -308,7 +309,6 @@ impl<N: Node> Packing<'_, N> {
         let has = |kind: u64| self.stretches.iter().any(|s| s.programs == kind);
         let stretches: &[Stretch] = if has(1) || has(2) { &self.stretches } else { &[] };
         let sizes = Sizes {
-            bins: tables.bins.len(),
             ranks: tables.planes(),
             steps: tables.bins.iter().map(|b| run::steps(b.bits())).max().unwrap_or(0),
             planes: self.planes,
@@ -321,6 +321,7 @@ impl<N: Node> Packing<'_, N> {
             stretch_count: stretches.len() as u64,
             stretches: table.section(stretches) as u64,
             bins: table.section(&tables.bins) as u64,
+            bin_count: tables.bins.len() as u64,
             bases: table.section(&tables.bases) as u64,
             thresholds: table.section(&tables.thresholds) as u64,
             values: floats(table, &self.values, self.t.sum_f64),

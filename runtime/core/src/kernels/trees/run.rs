@@ -71,7 +71,6 @@ impl<S> Waiting<S> {
 /// Bytes of the parts of [`Memory`].
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
-    pub bins: usize,
     /// Planes of ranks.
     pub ranks: usize,
     /// Planes of steps, of the feature that has most: see [`steps`].

@@ -202,6 +202,23 @@ pub(super) unsafe fn ranks<X: Value>(
     }
 }
 
+/// The rank of a value that is not NaN; of NaN, something.
+/// # Safety
+/// The tables are those that `bins` is of.
+#[inline(always)]
+pub(super) unsafe fn rank<X: Value>(b: &Bins, bases: *const u16, thresholds: *const X, v: X) -> u16 {
+    let cell = v.cell(X::of(b.low), X::of(b.scale), X::of(f64::from(b.last)));
+    // SAFETY: the caller's promise; see `search`.
+    unsafe {
+        let thresholds = thresholds.add(b.thresholds as usize);
+        let mut rank = usize::from(*bases.add(b.base as usize + cell as usize));
+        for s in (0..b.steps).rev() {
+            rank += usize::from(*thresholds.add(rank + (1 << s) - 1) < v) << s;
+        }
+        rank as u16
+    }
+}
+
 /// From cells to ranks, in place. `STEPS` of 0 stands for a number that is not known beforehand.
 #[inline(always)]
 unsafe fn search<X: Value, const STEPS: u32>(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::bins::{MOST, Value};
 use super::deep::Deep;
+use super::few::{self, Few};
 use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Stretch, TestKey, share};
 use super::run::Sizes;
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats, pack_node};
@@ -19,6 +20,9 @@ pub(super) struct Plan {
     pub thresholds: u64,
     pub values: u64,
     pub deep: [u64; 5],
+    pub few: Few,
+    /// Per tree, its least leaf where few rows take its steps.
+    pub least: Vec<Option<u32>>,
     pub sizes: Sizes,
 }
 
@@ -187,7 +191,8 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> Plan {
         p.add::<N>(table, i, form);
     }
     p.close(table);
-    p.finish(table)
+    let few = few::pack::<N>(table, t, &p.stretches, &p.shared.tables);
+    p.finish(table, few)
 }
 
 impl<X: Value> Packing<'_, X> {
@@ -266,7 +271,7 @@ impl<X: Value> Packing<'_, X> {
         (self.planes, self.ranks) = (self.planes.max(planes), self.ranks.max(ranks));
     }
 
-    fn finish(self, table: &mut Blob) -> Plan {
+    fn finish(self, table: &mut Blob, (few, least): (Few, Vec<Option<u32>>)) -> Plan {
         let tables = &self.shared.tables;
         let has = |kind: u64| self.stretches.iter().any(|s| s.programs == kind);
         let stretches: &[Stretch] = if has(1) || has(2) { &self.stretches } else { &[] };
@@ -287,6 +292,8 @@ impl<X: Value> Packing<'_, X> {
             thresholds: table.section(&tables.thresholds) as u64,
             values: floats(table, &self.values, self.t.sum_f64),
             deep: self.deep.write(table, |table, values| floats(table, values, self.t.sum_f64)),
+            few,
+            least,
             sizes,
         }
     }

@@ -743,15 +743,19 @@ struct Sums<S> {
 
 impl<S: Summed> few::Take for Sums<S> {
     #[inline(always)]
-    unsafe fn take(&mut self, row: usize, trees: Range<usize>, target: u32, leaf: impl Fn(usize) -> u32) {
+    unsafe fn take(&mut self, row: usize, trees: Range<usize>, run: &few::Run, leaf: impl Fn(usize) -> u32) {
         // SAFETY: the caller's promise.
         unsafe {
             let values = |tree: usize| self.values.add(*self.starts.add(leaf(tree) as usize) as usize);
             let out = |o: usize| self.out.add(o * self.stride + row);
-            if target > 0 {
+            if run.target > 0 {
                 // In a register, not in memory from one addition to the next.
-                let out = out(target as usize - 1);
-                return *out = trees.fold(*out, |sum, tree| sum + *values(tree));
+                let out = out(run.target as usize - 1);
+                *out = match run.numbered {
+                    1 => trees.fold(*out, |sum, tree| sum + *self.values.add(leaf(tree) as usize)),
+                    _ => trees.fold(*out, |sum, tree| sum + *values(tree)),
+                };
+                return;
             }
             for tree in trees {
                 let values = values(tree);
@@ -772,7 +776,7 @@ struct Numbers {
 
 impl few::Take for Numbers {
     #[inline(always)]
-    unsafe fn take(&mut self, row: usize, trees: Range<usize>, _: u32, leaf: impl Fn(usize) -> u32) {
+    unsafe fn take(&mut self, row: usize, trees: Range<usize>, _: &few::Run, leaf: impl Fn(usize) -> u32) {
         // SAFETY: the caller's promise.
         trees.for_each(|tree| unsafe { *self.out.add(tree * self.stride + row) = i64::from(leaf(tree)) });
     }

@@ -41,13 +41,15 @@ type Column = [u32; 2];
 /// Neighbouring trees of one kind.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Run {
+pub(super) struct Run {
     /// First, and behind the last.
     trees: [u32; 2],
     /// Likewise; none where the trees have no steps.
     groups: [u32; 2],
     /// The output plus 1 that all trees add to; 0 where they differ, or add to all.
-    target: u32,
+    pub target: u32,
+    /// 1 where the first value of each leaf, by number, is the value with that number.
+    pub numbered: u32,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Run {}
@@ -116,6 +118,7 @@ pub(super) fn pack<N: Node>(
         let trees = stretches.iter().filter(|s| s.programs == 1).flat_map(Stretch::trees);
         trees.for_each(|tree| packed[tree] = p.add::<N>(t, t.trees[tree].root));
     }
+    let numbered = u32::from(t.leaves.iter().zip(0..).all(|(value, leaf)| *value == leaf));
     let mut groups = Vec::new();
     let mut runs = Vec::new();
     let mut first = 0;
@@ -131,6 +134,7 @@ pub(super) fn pack<N: Node>(
                 trees: [first as u32, trees.end as u32],
                 groups: [before, groups.len() as u32],
                 target: one.map_or(0, |o| o + 1),
+                numbered,
             });
             first = trees.end;
         }
@@ -212,10 +216,10 @@ impl<X: Value> Packing<'_, X> {
 
 /// What is done with leaves.
 pub(super) trait Take {
-    /// A row's leaves in some trees, in order; `target` is the output plus 1 that all of these add to, or 0.
+    /// A row's leaves in some trees, in order.
     /// # Safety
     /// The row and the trees are among those that are asked for; trees have the leaves that `leaf` gives.
-    unsafe fn take(&mut self, row: usize, trees: Range<usize>, target: u32, leaf: impl Fn(usize) -> u32);
+    unsafe fn take(&mut self, row: usize, trees: Range<usize>, run: &Run, leaf: impl Fn(usize) -> u32);
 }
 
 /// The parts of a table that are read.
@@ -270,7 +274,7 @@ impl<X: Value> Rows<'_, X> {
                             let step = &*steps.add(*places.add(tree - trees.start) as usize);
                             (*self.roots.add(tree))[0] + u32::from(step.test)
                         };
-                        take.take(first + row, trees.clone(), run.target, leaf);
+                        take.take(first + row, trees.clone(), run, leaf);
                     }
                 }
             }

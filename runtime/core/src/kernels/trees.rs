@@ -7,7 +7,8 @@
 //! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
 //!
 //! Trees of up to a few hundred leaves are better off as programs over bit planes ([`planes`]), if a block has rows enough
-//! to fill one. Which trees these are is settled by cost when the ensemble is packed; the walk can take over any of them.
+//! to fill one, and as steps over ranks ([`few`]) if it has not; these have no nodes. Which trees these are is settled by cost
+//! when the ensemble is packed.
 
 mod bins;
 mod deep;

@@ -113,7 +113,7 @@ pub(super) fn pack<N: Node>(
     let mut p =
         Packing { tables, steps: vec![Step::default()], columns: vec![], known: vec![[0; 2]; tables.bins.len()] };
     let mut packed: Vec<Option<[u32; 3]>> = vec![None; t.trees.len()];
-    // What a stretch has is of few columns or none is packed, so that the columns have their place.
+    // Each feature has two columns at most, and column 0 is not theirs.
     if 2 * tables.bins.len() < COLUMNS {
         let trees = stretches.iter().filter(|s| s.programs == 1).flat_map(Stretch::trees);
         trees.for_each(|tree| packed[tree] = p.add::<N>(t, t.trees[tree].root));
@@ -254,7 +254,7 @@ impl<X: Value> Rows<'_, X> {
             let runs =
                 std::slice::from_raw_parts(section::<Run>(self.table, self.few.runs), self.few.run_count as usize);
             let width = 1 + self.few.column_count as usize;
-            let together = if width == 1 { self.rows.max(1) } else { RANKS / width & !7 };
+            let together = if width == 1 { self.rows.max(1) } else { (RANKS / width) & !7 };
             for first in (0..self.rows).step_by(together) {
                 let rows = together.min(self.rows - first);
                 if width > 1 {

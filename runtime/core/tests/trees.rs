@@ -122,12 +122,64 @@ fn score(e: &Ensemble, base: &[f64], x: &[f64], f32_sum: bool) -> Vec<f64> {
     out
 }
 
-fn compare(r: &mut Random, tests: usize, most: usize, [wide, input_f64, sum_f64]: [bool; 3]) {
+fn compare(r: &mut Random, tests: usize, most: usize, forms: [bool; 3]) {
+    let e = ensemble(r, tests, 3, forms[0], most);
+    let rows = [101, STRIDE, 577, 30, 3][r.next(5)];
+    check(r, &e, 3, rows, forms);
+}
+
+/// Trees that are grown a leaf at a time, mostly where they are deepest; leaves have any numbers, and values in any order.
+fn grown(r: &mut Random, features: usize, tests: usize, outputs: usize, wide: bool) -> Ensemble {
+    let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
+    let (trees, alike, turned) = (5 + r.next(300), r.next(2) == 0, r.next(2) == 0);
+    // With thresholds that send a tree among those that are walked, or without.
+    let most = 40 + r.next(2);
+    for t in 0..trees {
+        let target = (!wide && r.next(20) > 0).then(|| if alike { 0 } else { r.next(outputs) as u32 });
+        // Without a target of their own, some trees add to all.
+        let target = if alike && !wide { Some(0) } else { target };
+        // Where a child is wanted: of a node, or as a root.
+        let mut open: Vec<Option<(usize, bool)>> = vec![None];
+        let mut root = 0;
+        let mut set = |e: &mut Ensemble, place: Option<(usize, bool)>, child: u32| match place {
+            Some((n, true)) => e.nodes[n].left = child,
+            Some((n, false)) => e.nodes[n].right = child,
+            None => root = child,
+        };
+        // Few trees have tests that no program knows.
+        let tests = if t % 16 == 7 { tests } else { tests.min(4) };
+        for _ in 0..r.next(40) {
+            let at = if r.next(4) > 0 { open.len() - 1 } else { r.next(open.len()) };
+            let place = open.swap_remove(at);
+            let n = e.nodes.len();
+            set(&mut e, place, n as u32);
+            let test = r.next(tests) as u8;
+            let threshold = if test == 6 { r.next(SETS.len()) as f64 } else { threshold(r, most) };
+            let (feature, missing_left) = (r.next(features) as u32, r.next(2) == 0);
+            e.nodes.push(TreeNodeSpec { feature, test, missing_left, threshold, left: 0, right: 0 });
+            open.extend([Some((n, false)), Some((n, true))]);
+        }
+        while !open.is_empty() {
+            let place = open.swap_remove(r.next(open.len()));
+            let leaf = e.leaves.len() as u32;
+            set(&mut e, place, LEAF | leaf);
+            e.leaves.push(e.values.len() as u32);
+            let count = if target.is_some() { 1 } else { outputs };
+            (0..count).for_each(|k| e.values.push((e.leaves.len() * 7 + k) as f64 * 0.1f32 as f64));
+        }
+        e.trees.push(TreeSpec { root, target });
+    }
+    if turned && e.trees.iter().all(|t| t.target.is_some()) {
+        e.leaves.reverse();
+    }
+    e
+}
+
+fn check(r: &mut Random, e: &Ensemble, features: usize, rows: usize, [_, input_f64, sum_f64]: [bool; 3]) {
     let outputs = 3;
-    let e = ensemble(r, tests, outputs, wide, most);
     let base = [0.5, -1.0, 0.0];
     let packed = pack_trees(&TreesSpec {
-        features: 3,
+        features: features as u32,
         outputs: outputs as u32,
         input_f64,
         sum_f64,
@@ -146,23 +198,24 @@ fn compare(r: &mut Random, tests: usize, most: usize, [wide, input_f64, sum_f64]
         let t = e.nodes[r.next(e.nodes.len())].threshold;
         values.extend([t, t.next_up(), t.next_down(), f64::from((t as f32).next_up())]);
     }
-    let rows = [101, STRIDE, 577, 30, 3][r.next(5)];
-    let x: Vec<f64> =
-        (0..3 * STRIDE).map(|_| r.pick(&values)).map(|x| if input_f64 { x } else { f64::from(x as f32) }).collect();
+    let x: Vec<f64> = (0..features * STRIDE)
+        .map(|_| r.pick(&values))
+        .map(|x| if input_f64 { x } else { f64::from(x as f32) })
+        .collect();
     let frame = if input_f64 { Blob::of(&x) } else { Blob::of(&x.iter().map(|x| *x as f32).collect::<Vec<_>>()) };
     let mut leaves = vec![0i64; e.trees.len() * STRIDE];
     // SAFETY: the frames have the strides and widths that the table was packed for.
     unsafe {
         flock_leaves(packed.table.as_ptr(), frame.as_ptr(), STRIDE, rows, leaves.as_mut_ptr(), std::ptr::null_mut());
     }
-    let row_of = |row: usize| [x[row], x[STRIDE + row], x[2 * STRIDE + row]];
+    let row_of = |row: usize| x.iter().skip(row).step_by(STRIDE).copied().collect::<Vec<f64>>();
     for row in 0..rows {
         for (t, tree) in e.trees.iter().enumerate() {
-            let (got, want) = (leaves[t * STRIDE + row], reaches(&e, tree.root, &row_of(row)));
+            let (got, want) = (leaves[t * STRIDE + row], reaches(e, tree.root, &row_of(row)));
             assert_eq!(got, want as i64, "tree {t} on {:?}", row_of(row));
         }
     }
-    let want: Vec<Vec<f64>> = (0..rows).map(|row| score(&e, &base, &row_of(row), !sum_f64)).collect();
+    let want: Vec<Vec<f64>> = (0..rows).map(|row| score(e, &base, &row_of(row), !sum_f64)).collect();
     for processor in Processor::all() {
         // Memory that others have used before, and outputs behind the rows that stay as they are.
         let mut work = vec![0xa5a5_a5a5_a5a5_a5a5u64; packed.work.div_ceil(8)];
@@ -209,6 +262,29 @@ fn trees_of_every_size_are_exact_on_every_processor() {
         // Some trees with tests that programs do not know stand between the others.
         let bits = r.next(8);
         compare(&mut r, 7, most.min(12), forms(bits));
+    }
+}
+
+#[test]
+fn few_rows_are_exact() {
+    let mut r = Random(9);
+    for rows in 0..=40 {
+        for bits in 0..8 {
+            let e = grown(&mut r, 3, [4, 7][rows % 2], 3, forms(bits)[0]);
+            check(&mut r, &e, 3, rows, forms(bits));
+        }
+    }
+}
+
+#[test]
+fn few_rows_of_many_columns_are_exact() {
+    let mut r = Random(10);
+    for features in [130, 400, 1100] {
+        for rows in [1, 7, 39] {
+            let e = grown(&mut r, features, 4, 3, false);
+            let bits = r.next(4) * 2;
+            check(&mut r, &e, features, rows, forms(bits));
+        }
     }
 }
 

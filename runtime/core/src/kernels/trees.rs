@@ -7,14 +7,18 @@
 //! Several rows walk a tree side by side, so that their loads overlap; rows that have arrived wait.
 //!
 //! Trees of up to a few hundred leaves are better off as programs over bit planes ([`planes`]), if a block has rows enough
-//! to fill one. Which trees these are is settled by cost when the ensemble is packed; the walk can take over any of them.
+//! to fill one, and as steps over ranks ([`few`]) if it has not; these have no nodes. Which trees these are is settled by cost
+//! when the ensemble is packed.
 
 mod bins;
 mod deep;
+mod few;
 mod pack;
 mod planes;
 mod run;
 mod wide;
+
+use std::ops::Range;
 
 use crate::blob::{Blob, Plain};
 pub use crate::kernels::processor::Processor;
@@ -127,11 +131,13 @@ struct Header {
     rows: u64,
     /// The trees of many leaves: steps, roots by tree, columns, values, bits of a column.
     deep: [u64; 5],
+    /// How few rows are scored.
+    few: few::Few,
 }
 // SAFETY: numbers of one size.
 unsafe impl Plain for Header {}
 
-/// Root, and the output plus 1 or 0 for all.
+/// Root, or the least leaf where few rows take steps of their own, and the output plus 1 or 0 for all.
 type Root = [u32; 2];
 
 const MISSING_LEFT: u32 = 1 << 31;
@@ -335,9 +341,8 @@ fn is_set(t: &TreesSpec<'_>, threshold: f64) -> bool {
 pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     check(t)?;
     let mut table = Blob::of(&[0u8; size_of::<Header>()]);
-    // About what there will be: of a node its packed form and a choice or two, of a leaf two forms of its values.
+    // About what there will be: of a node a choice or two and a step, of a leaf two forms of its values.
     table.reserve(t.nodes.len() * 40 + t.leaves.len() * 4 + t.values.len() * 16);
-    let roots: Vec<Root> = t.trees.iter().map(|tree| [tree.root, tree.output(t).map_or(0, |o| o + 1)]).collect();
     let mut values = t.values.to_vec();
     // So that reading all outputs of any leaf stays inside, whatever the last leaf's form is.
     values.resize(values.len() + t.outputs as usize, 0.0);
@@ -347,7 +352,10 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         4 | 5 => 1,
         _ => 0,
     });
-    let (nodes, plan) = if t.input_f64 { trees::<Node64>(&mut table, t) } else { trees::<Node32>(&mut table, t) };
+    let (nodes, roots, plan) = match t.input_f64 {
+        true => trees::<Node64>(&mut table, t),
+        false => trees::<Node32>(&mut table, t),
+    };
     let header = Header {
         input_f64: u64::from(t.input_f64),
         sum_f64: u64::from(t.sum_f64),
@@ -375,6 +383,7 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
         columns: plan.sizes.columns as u64,
         rows: plan.sizes.rows as u64,
         deep: plan.deep,
+        few: plan.few,
     };
     table.set_header(header);
     let walks = plan.stretch_count == 0;
@@ -383,13 +392,41 @@ pub fn pack_trees(t: &TreesSpec<'_>) -> Result<PackedTrees, PackError> {
     Ok(PackedTrees { table, work, block_rows: if walks { 0 } else { rows } })
 }
 
-/// The nodes, and one that a row that has arrived may read; and what becomes of the trees.
-fn trees<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> (u64, pack::Plan) {
-    let mut packed: Vec<N> = Vec::with_capacity(t.nodes.len() + 1);
-    packed.extend(t.nodes.iter().map(pack_node::<N>));
-    packed.push(N::new(0.0, 0, LEAF, LEAF));
-    let at = table.section(&packed) as u64;
-    (at, pack::plan(table, t, &packed[..t.nodes.len()]))
+/// What becomes of the trees; the nodes of those that are walked, and one that a row that has arrived may read; the roots of all.
+fn trees<N: Node>(table: &mut Blob, t: &TreesSpec<'_>) -> (u64, Vec<Root>, pack::Plan) {
+    let nodes: Vec<N> = t.nodes.iter().map(pack_node).collect();
+    let plan = pack::plan(table, t, &nodes);
+    let mut walked = vec![false; nodes.len()];
+    let walk = |walked: &mut [bool], child: u32| {
+        if child & LEAF == 0 {
+            walked[child as usize] = true;
+        }
+    };
+    t.trees.iter().zip(&plan.least).filter(|(_, l)| l.is_none()).for_each(|(t, _)| walk(&mut walked, t.root));
+    for (i, n) in t.nodes.iter().enumerate() {
+        // Children come after their parents.
+        if walked[i] {
+            [n.left, n.right].into_iter().for_each(|c| walk(&mut walked, c));
+        }
+    }
+    let mut count = 0;
+    let before = |w: &bool| {
+        count += u32::from(*w);
+        count - u32::from(*w)
+    };
+    let places: Vec<u32> = walked.iter().map(before).collect();
+    let place = |child: u32| if child & LEAF == 0 { places[child as usize] } else { child };
+    let moved = |(n, _): (&N, &bool)| {
+        let (threshold, test, left, right) = n.parts();
+        N::new(threshold.into(), test, place(left), place(right))
+    };
+    let mut kept: Vec<N> = nodes.iter().zip(&walked).filter(|(_, w)| **w).map(moved).collect();
+    kept.push(N::new(0.0, 0, LEAF, LEAF));
+    let root = |(tree, least): (&TreeSpec, &Option<u32>)| {
+        [least.unwrap_or_else(|| place(tree.root)), tree.output(t).map_or(0, |o| o + 1)]
+    };
+    let roots = t.trees.iter().zip(&plan.least).map(root).collect();
+    (table.section(&kept) as u64, roots, plan)
 }
 
 fn floats(table: &mut Blob, values: &[f64], wide: bool) -> u64 {
@@ -446,7 +483,7 @@ unsafe fn each_leaf<N: Node>(
     x: *const N::X,
     stride: usize,
     rows: usize,
-    trees: std::ops::Range<usize>,
+    trees: Range<usize>,
     mut f: impl FnMut(usize, usize, usize, [u32; LANES]),
 ) {
     // SAFETY: the caller's promise. The stride is a multiple of 64, so a last group that is not full still reads
@@ -541,7 +578,17 @@ unsafe fn add_all<N: Node, S: Summed>(
             (0..rows).for_each(|i| out.add(o * stride + i).write(*base.add(o)));
         }
         if h.stretch_count == 0 || rows < FEW_ROWS || work.is_null() {
-            return walk_all::<N, S>(table, x, stride, rows, out, 0..h.trees as usize);
+            let mut sums = Sums {
+                values: section(table, h.values),
+                starts: section(table, h.leaves),
+                roots: section(table, h.roots),
+                out,
+                stride,
+                outputs,
+            };
+            return few_rows::<N>(table, x, stride, rows).leaves(&mut sums, |_, trees, first, rows| {
+                walk_all::<N, S>(table, x.add(first), stride, rows, out.add(first), trees);
+            });
         }
         match processor {
             #[cfg(target_arch = "x86_64")]
@@ -688,8 +735,79 @@ unsafe fn deep_all<N: Node, S: Summed>(
     }
 }
 
+/// The parts of a table for few rows.
+unsafe fn few_rows<'a, N: Node>(table: *const u8, x: *const N::X, stride: usize, rows: usize) -> few::Rows<'a, N::X> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let h = &*table.cast::<Header>();
+        few::Rows {
+            table,
+            few: &h.few,
+            bins: section(table, h.bins),
+            bases: section(table, h.bases),
+            thresholds: section(table, h.thresholds),
+            roots: section(table, h.roots),
+            x,
+            stride,
+            rows,
+        }
+    }
+}
+
+/// Adds the values of leaves.
+struct Sums<S> {
+    values: *const S,
+    /// Per leaf, where its values start.
+    starts: *const u32,
+    roots: *const Root,
+    out: *mut S,
+    stride: usize,
+    outputs: usize,
+}
+
+impl<S: Summed> few::Take for Sums<S> {
+    #[inline(always)]
+    unsafe fn take(&mut self, row: usize, trees: Range<usize>, run: &few::Run, leaf: impl Fn(usize) -> u32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let values = |tree: usize| self.values.add(*self.starts.add(leaf(tree) as usize) as usize);
+            let out = |o: usize| self.out.add(o * self.stride + row);
+            if run.target > 0 {
+                // In a register, not in memory from one addition to the next.
+                let out = out(run.target as usize - 1);
+                *out = match run.numbered {
+                    1 => trees.fold(*out, |sum, tree| sum + *self.values.add(leaf(tree) as usize)),
+                    _ => trees.fold(*out, |sum, tree| sum + *values(tree)),
+                };
+                return;
+            }
+            for tree in trees {
+                let values = values(tree);
+                match (*self.roots.add(tree))[1] as usize {
+                    0 => (0..self.outputs).for_each(|o| *out(o) += *values.add(o)),
+                    target => *out(target - 1) += *values,
+                }
+            }
+        }
+    }
+}
+
+/// The leaves themselves, column by column.
+struct Numbers {
+    out: *mut i64,
+    stride: usize,
+}
+
+impl few::Take for Numbers {
+    #[inline(always)]
+    unsafe fn take(&mut self, row: usize, trees: Range<usize>, _: &few::Run, leaf: impl Fn(usize) -> u32) {
+        // SAFETY: the caller's promise.
+        trees.for_each(|tree| unsafe { *self.out.add(tree * self.stride + row) = i64::from(leaf(tree)) });
+    }
+}
+
 /// What sums are made of.
-trait Summed: wide::Sum {}
+trait Summed: wide::Sum + std::ops::Add<Output = Self> {}
 impl Summed for f32 {}
 impl Summed for f64 {}
 
@@ -700,7 +818,7 @@ unsafe fn walk_all<N: Node, S: Summed>(
     stride: usize,
     rows: usize,
     out: *mut S,
-    trees: std::ops::Range<usize>,
+    trees: Range<usize>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -721,6 +839,19 @@ unsafe fn walk_all<N: Node, S: Summed>(
     }
 }
 
+/// [`flock_leaves`] of a table that was packed for these features.
+unsafe fn number<N: Node>(table: *const u8, x: *const N::X, stride: usize, rows: usize, out: *mut i64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        few_rows::<N>(table, x, stride, rows).leaves(&mut Numbers { out, stride }, |_, trees, first, rows| {
+            each_leaf::<N>(table, x.add(first), stride, rows, trees, |tree, row, n, leaves| {
+                let out = out.add(tree * stride + first + row);
+                (0..n).for_each(|i| *out.add(i) = i64::from(leaves[i]));
+            });
+        });
+    }
+}
+
 export! {
     /// The ensemble's outputs: base plus leaf values in the order of the trees, each addition in the sum's type.
     /// `x` and `out` are frames of the types that the table was packed for. `work` may be null where none is needed.
@@ -730,13 +861,10 @@ export! {
 
     /// The index of the leaf that each row reaches in each tree: a frame of as many columns as there are trees.
     fn flock_leaves(table: *const u8, x: *const u8, stride: usize, rows: usize, out: *mut i64, _work: *mut u8) {
-        let store = |tree: usize, first: usize, n: usize, leaves: [u32; LANES]| {
-            (0..n).for_each(|i| *out.add(tree * stride + first + i) = i64::from(leaves[i]))
-        };
         let h = &*table.cast::<Header>();
         match h.input_f64 {
-            0 => each_leaf::<Node32>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
-            _ => each_leaf::<Node64>(table, x.cast(), stride, rows, 0..h.trees as usize, store),
+            0 => number::<Node32>(table, x.cast(), stride, rows, out),
+            _ => number::<Node64>(table, x.cast(), stride, rows, out),
         }
     }
 }

@@ -214,6 +214,29 @@ pub(super) unsafe fn ranks<X: Value>(
     }
 }
 
+/// The rank of a value that is not NaN; of NaN, something.
+/// # Safety
+/// The tables are those that `bins` is of.
+#[inline(always)]
+pub(super) unsafe fn rank<X: Value>(b: &Bins, bases: *const u16, thresholds: *const X, v: X) -> u16 {
+    // Read as it is signed: one instruction to convert.
+    let cell = v.cell(X::of(b.low), X::of(b.scale), X::of(f64::from(b.last as i32)));
+    // SAFETY: the caller's promise; see `search`.
+    unsafe {
+        let thresholds = thresholds.add(b.thresholds as usize);
+        let mut rank = usize::from(*bases.add(b.base as usize + cell as usize));
+        let step = |rank: usize, s: u32| rank + (usize::from(*thresholds.add(rank + (1 << s) - 1) < v) << s);
+        for s in (2..b.steps).rev() {
+            rank = step(rank, s);
+        }
+        // Mostly one or two: no loop for these.
+        if b.steps > 1 {
+            rank = step(rank, 1);
+        }
+        step(rank, 0) as u16
+    }
+}
+
 /// From cells to ranks, in place. `STEPS` of 0 stands for a number that is not known beforehand.
 #[inline(always)]
 unsafe fn search<X: Value, const STEPS: u32>(

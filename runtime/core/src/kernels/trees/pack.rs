@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::bins::{MOST, Value};
 use super::deep::Deep;
+use super::few::{self, Few};
 use super::planes::{Choice, Growing, LEAF, LEAVES, ROWS, Shape, Shared, Sorted, Stretch, TestKey, share};
 use super::run::{self, Sizes};
 use super::{EQUAL, IN, MISSING_LEFT, Node, TreesSpec, floats};
@@ -20,6 +21,9 @@ pub(super) struct Plan {
     pub thresholds: u64,
     pub values: u64,
     pub deep: [u64; 5],
+    pub few: Few,
+    /// Per tree, its least leaf where few rows take its steps.
+    pub least: Vec<Option<u32>>,
     pub sizes: Sizes,
 }
 
@@ -201,7 +205,8 @@ pub(super) fn plan<N: Node>(table: &mut Blob, t: &TreesSpec<'_>, nodes: &[N]) ->
         p.add(table, i, form);
     }
     p.close(table);
-    p.finish(table)
+    let few = few::pack(table, t, nodes, &p.stretches, &p.shared.tables);
+    p.finish(table, few)
 }
 
 impl<N: Node> Packing<'_, N> {
@@ -304,7 +309,7 @@ impl<N: Node> Packing<'_, N> {
         self.planes = self.planes.max(planes);
     }
 
-    fn finish(self, table: &mut Blob) -> Plan {
+    fn finish(self, table: &mut Blob, (few, least): (Few, Vec<Option<u32>>)) -> Plan {
         let tables = &self.shared.tables;
         let has = |kind: u64| self.stretches.iter().any(|s| s.programs == kind);
         let stretches: &[Stretch] = if has(1) || has(2) { &self.stretches } else { &[] };
@@ -326,6 +331,8 @@ impl<N: Node> Packing<'_, N> {
             thresholds: table.section(&tables.thresholds) as u64,
             values: floats(table, &self.values, self.t.sum_f64),
             deep: self.deep.write(table, |table, values| floats(table, values, self.t.sum_f64)),
+            few,
+            least,
             sizes,
         }
     }

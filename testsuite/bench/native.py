@@ -1,7 +1,7 @@
 """Compiled code side by side with its peers: every table, and a report page with a plot for each.
 
     python3 -m venv target/bench-venv && target/bench-venv/bin/pip install -r testsuite/oracle/requirements-bench.txt
-    cargo build --release -p flockc --bin flockc --example score && cargo xtask flights
+    cargo build --release -p flockc -p flock-runtime --bin flockc --lib --example score && cargo xtask flights
     target/bench-venv/bin/python testsuite/bench/native.py [--tables trees,mlp,…] [--models lightgbm_100x31,…] [--rounds 11]
 
 Models are trained once on generated data with a fixed seed and kept in target/bench, where `report.md` goes too. Each scorer takes a

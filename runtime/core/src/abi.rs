@@ -233,6 +233,7 @@ pub const FLOCK_ABI: u32 = {
         include_bytes!("kernels/trees.rs"),
         include_bytes!("kernels/trees/bins.rs"),
         include_bytes!("kernels/trees/deep.rs"),
+        include_bytes!("kernels/trees/few.rs"),
         include_bytes!("kernels/trees/pack.rs"),
         include_bytes!("kernels/trees/planes.rs"),
         include_bytes!("kernels/trees/run.rs"),
@@ -250,6 +251,18 @@ pub const FLOCK_ABI: u32 = {
     }
     digest
 };
+
+/// What a runtime library carries, so that who links it sees its version: a text that is nowhere else, and [`FLOCK_ABI`].
+pub const FLOCK_MARK: [u8; MARK.len() + 4] = {
+    let mut mark = [0; MARK.len() + 4];
+    let (text, digest) = mark.split_at_mut(MARK.len());
+    text.copy_from_slice(MARK);
+    digest.copy_from_slice(&FLOCK_ABI.to_le_bytes());
+    mark
+};
+
+/// The text.
+const MARK: &[u8; 24] = b"flock runtime, version: ";
 
 /// An input or output of a [`FlockProgram`].
 #[repr(C)]

@@ -38,8 +38,8 @@ mod row;
 mod threads;
 
 pub use abi::{
-    FLOCK_ABI, FlockCall, FlockColumn, FlockEntry, FlockField, FlockKind, FlockLayout, FlockOutput, FlockProgram,
-    FlockStatus, FlockStr,
+    FLOCK_ABI, FLOCK_MARK, FlockCall, FlockColumn, FlockEntry, FlockField, FlockKind, FlockLayout, FlockOutput,
+    FlockProgram, FlockStatus, FlockStr,
 };
 pub use arena::Arena;
 pub use batch::{Batch, OutputColumn, Part, Scratch, Values};

@@ -236,3 +236,19 @@ fn every_number_layout_becomes_f64() {
     assert_eq!(unsafe { flock_load_f32(column.as_raw(), 0, 2, out.as_mut_ptr(), std::ptr::null_mut()) }, 0);
     assert_eq!(out, [f32::INFINITY, 0.1]);
 }
+
+/// What a table looks like is said by the sources of the kernels, so all of them are in the version.
+#[test]
+fn every_kernel_is_in_the_version() {
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let abi = std::fs::read_to_string(sources.join("abi.rs")).unwrap();
+    let mut open = vec![sources.join("kernels")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.strip_prefix(&sources).unwrap().display().to_string();
+        assert!(abi.contains(&format!("include_bytes!(\"{name}\")")), "{name} is not among the sources of FLOCK_ABI");
+    }
+}

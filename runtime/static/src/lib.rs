@@ -29,6 +29,10 @@ pub const HEADER: &str = include_str!("../include/flock.h");
 /// What other files may name of the library beside the kernels, which compiled code calls.
 pub const SYMBOLS: &[&str] = &["flock_batch", "flock_message", "flock_row", "flock_row_free", "flock_row_new"];
 
+/// Read by who links this library, not by what runs.
+#[used]
+static MARK: [u8; flock_core::FLOCK_MARK.len()] = flock_core::FLOCK_MARK;
+
 /// One or several faults of a call; the first one's status is that of the call.
 pub(crate) type Faults = Vec<CoreError>;
 

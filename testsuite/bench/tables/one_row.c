@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
     void *row = NULL;
     if (flock) {
         flock_new make = (flock_new)named(library, argv[1], "_row_new");
-        if (!make || make(&row) != 0) return 1;
+        if (!make || make(&row) != 0) return fprintf(stderr, "no rows of this library can be scored\n"), 1;
     }
     double *data = malloc(sizeof(double) * features * rows);
     FILE *file = fopen(argv[3], "rb");

@@ -173,7 +173,7 @@ def hummingbird(model, dtype):
     from hummingbird.ml import convert
 
     torch.set_num_threads(1)
-    converted = convert(model, "torch", np.zeros((2, FEATURES), dtype))
+    converted = convert(model, "torch", np.zeros((2, FEATURES), dtype), extra_config={"n_threads": 1})
     return lambda x: np.asarray(converted.predict(x)).ravel(), dtype
 
 

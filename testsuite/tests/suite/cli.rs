@@ -230,6 +230,22 @@ fn a_code_generator_is_for_machine_code() {
     }
 }
 
+/// A library would be refused by a runtime of another version, so it is not made.
+#[test]
+fn a_runtime_of_another_version_is_1_and_leaves_nothing() {
+    let folder = folder("runtime");
+    let (runtime, out) = (folder.join("libflock_runtime.a"), folder.join("libscore.a"));
+    std::fs::write(&runtime, b"!<arch>\n flock runtime, version: 0000").unwrap();
+    for (path, what) in [(runtime, "another version"), (folder.join("absent.a"), "names no file")] {
+        let mut command = Command::new(flockc());
+        command.arg("compile").arg(flights("late.joblib")).args(["--to", "staticlib", "-o"]).arg(&out);
+        let ran = ran(command.env("FLOCK_RUNTIME", &path).output().unwrap());
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains("flock::library::runtime") && ran.err.contains(what), "{}", ran.err);
+        assert!(!out.exists());
+    }
+}
+
 #[test]
 fn a_file_that_is_no_pipeline_is_1_with_code_and_place() {
     let folder = folder("kinds");

@@ -11,10 +11,11 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The repository this was built from; `CARGO_TARGET_DIR` and `FLOCK_ORACLE_DIR` are honoured.
+    /// The repository that cargo runs this for, or it was built from; `CARGO_TARGET_DIR` and `FLOCK_ORACLE_DIR` are honoured.
     pub fn find() -> Layout {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let repository = here.ancestors().nth(2).unwrap_or(here).to_path_buf();
+        // A target directory may be shared by checkouts, so cargo is asked first.
+        let here = directory("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let repository = here.ancestors().nth(2).unwrap_or(&here).to_path_buf();
         let target = directory("CARGO_TARGET_DIR").unwrap_or_else(|| repository.join("target"));
         let environments = directory("FLOCK_ORACLE_DIR").unwrap_or_else(|| target.join("oracle"));
         Layout { repository, target, environments }

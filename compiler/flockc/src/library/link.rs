@@ -13,8 +13,21 @@ use crate::error::{Error, Result};
 
 const RUNTIME: &str = "libflock_runtime.a";
 
-/// The runtime library: where `FLOCK_RUNTIME` says, beside this program, in its `../lib`, or above a test's.
+/// The runtime library, of the version that compiled code asks for.
 fn runtime() -> Result<PathBuf> {
+    let path = find()?;
+    if memchr::memmem::find(&read(&path)?, &flock_core::FLOCK_MARK).is_some() {
+        return Ok(path);
+    }
+    let message = "it is of another version than this flockc, whose libraries it would refuse";
+    Err(Error::one(
+        Diagnostic::new("flock::library::runtime", path.display().to_string(), message)
+            .help("take the one that came with flockc, or build it with `cargo build --release -p flock-runtime`"),
+    ))
+}
+
+/// Where it is: where `FLOCK_RUNTIME` says, beside this program, in its `../lib`, or above a test's.
+fn find() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("FLOCK_RUNTIME").map(PathBuf::from) {
         return match path.is_file() {
             true => Ok(path),

@@ -10,12 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-union entry {
-    int missing;
-    double fvalue;
-    int qvalue;
-};
-
 struct answer {
     double value;
     unsigned char missing[8];
@@ -24,7 +18,9 @@ struct answer {
 typedef int (*flock_new)(void **row);
 typedef int (*flock_score)(void *row, const void *input, void *output);
 typedef void (*lleaves_root)(const double *data, double *out, int start, int end);
-typedef void (*tl2cgen_predict)(union entry *data, int margin, double *out);
+/* A row of double or float, whichever get_threshold_type says; an entry of its union is of that size, and no value is missing. */
+typedef void (*tl2cgen_predict)(void *data, int margin, void *out);
+typedef const char *(*tl2cgen_type)(void);
 
 static void *named(void *library, const char *path, const char *suffix) {
     const char *slash = strrchr(path, '/');
@@ -56,6 +52,11 @@ int main(int argc, char **argv) {
     double *data = malloc(sizeof(double) * features * rows);
     FILE *file = fopen(argv[3], "rb");
     if (!data || !file || fread(data, sizeof(double) * features, rows, file) != (size_t)rows) return 1;
+    tl2cgen_type type = (tl2cgen_type)dlsym(library, "get_threshold_type");
+    int single = type && strcmp(type(), "float32") == 0;
+    float *singles = malloc(sizeof(float) * features * rows), single_out;
+    if (!singles) return 1;
+    for (int i = 0; i < features * rows; i++) singles[i] = (float)data[i];
     double sum = 0;
     struct answer out;
     struct timespec cpu, wall;
@@ -69,9 +70,12 @@ int main(int argc, char **argv) {
                 if (((flock_score)symbol)(row, x, &out) != 0) return 1;
             } else if (lleaves) {
                 ((lleaves_root)symbol)(x, &out.value, 0, 1);
+            } else if (single) {
+                single_out = 0;
+                ((tl2cgen_predict)symbol)(singles + (size_t)i * features, 0, &single_out);
+                out.value = single_out;
             } else {
-                /* A double and an entry are of one size, and no value is missing. */
-                ((tl2cgen_predict)symbol)((union entry *)x, 0, &out.value);
+                ((tl2cgen_predict)symbol)(x, 0, &out.value);
             }
             sum += out.value;
         }

@@ -38,7 +38,7 @@ FROM_C = f"{OURS}, from C"
 
 
 def from_c(path: Path, x: np.ndarray) -> list[Timed]:
-    """Shared libraries of an ensemble of LightGBM, called from one loop in C: ours, and what the peers' table left behind."""
+    """Shared libraries of an ensemble, called from one loop in C: ours, and what the peers' table left behind."""
     program, rows, library = KEPT / "one_row", KEPT / "one_row.data", KEPT / f"{path.stem}.so"
     subprocess.run(["cc", "-O2", "-o", program, Path(__file__).with_name("one_row.c"), "-ldl"], check=True)
     np.ascontiguousarray(x[:FEW_ROWS], dtype=np.float64).tofile(rows)
@@ -63,20 +63,19 @@ def from_c(path: Path, x: np.ndarray) -> list[Timed]:
         return run
 
     mean = called(OURS, 1)[2]
-    differ = {who: "" if abs(called(who, 1)[2] - mean) <= 1e-9 * abs(mean) else "mean" for who in libraries}
+    # A library may sum in single precision.
+    differ = {who: "" if abs(called(who, 1)[2] - mean) <= 1e-5 * abs(mean) else "mean" for who in libraries}
     return [Timed(f"{who}, from C", timer(who), 1, differ[who], not differ[who]) for who in libraries]
 
 
 def one_row(settings: Settings) -> list[Table]:
-    """A batch of one row; ours is called from Rust, and where peers are called from C, so as well."""
+    """A batch of one row: ours and peers called from C; ours from Rust as well."""
     tables = []
     for name in MODELS:
         path, x = batch(name)
         ours = Ours(path, x, ROWS)
-        called = from_c(path, x) if name.startswith("lightgbm") else []
-        rust = Timed(f"{OURS}, from Rust" if called else OURS, ours.timer(1), 1)
-        lines = interleaved([*called, rust], settings.rounds)
-        tables.append(Table(f"one row, {name}", 1, lines=lines, ours=FROM_C if called else OURS))
+        lines = interleaved([*from_c(path, x), Timed(f"{OURS}, from Rust", ours.timer(1), 1)], settings.rounds)
+        tables.append(Table(f"one row, {name}", 1, lines=lines, ours=FROM_C))
         ours.close()
     return tables
 

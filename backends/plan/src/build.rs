@@ -7,7 +7,7 @@ use flock_core::{Memo, kernel};
 use flock_ir_spec::{Attr, Constant, DType, Frame, FrameType, Graph, NodeId, Op, TreeEnsemble};
 
 use super::fuse::{Work, floored, frame_operands, fuse, work};
-use super::layout::lay_out;
+use super::layout::{Fixed, lay_out};
 use super::{Arg, Buffer, Loop, Place, Plan, Step, Valid, View};
 use crate::Options;
 use crate::constants::{BlobId, Constants};
@@ -53,11 +53,11 @@ pub(crate) fn build(flat: Flat, options: &Options) -> Result<Plan, Vec<Unsupport
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Builder { constants, places, rows, steps, buffers, memos, block_rows, .. } = b;
+    let Builder { constants, places, rows, steps, buffers, fixed, memos, block_rows, .. } = b;
     let name = flat.name.clone();
     let blobs = constants.blobs;
     let mut plan = Plan { flat, places, rows, steps, buffers, blobs, memos, block_rows, scratch_bytes: 0 };
-    match lay_out(&mut plan) {
+    match lay_out(&mut plan, &fixed) {
         true => Ok(plan),
         false => Err(vec![unsupported(&name, "function", "its frames are too wide: 64 rows take more than 512 MiB")]),
     }
@@ -89,6 +89,7 @@ pub(super) struct Builder<'a> {
     group: Vec<Option<NodeId>>,
     members: HashMap<NodeId, Vec<NodeId>>,
     buffers: Vec<Buffer>,
+    fixed: Vec<Fixed>,
     places: Vec<Option<Place>>,
     /// Where a concatenation wants the elements and the validity of a node.
     wanted: Vec<(Option<View>, Option<View>)>,
@@ -131,6 +132,7 @@ impl<'a> Builder<'a> {
             group: Vec::new(),
             members: HashMap::new(),
             buffers: Vec::new(),
+            fixed: Vec::new(),
             places: vec![None; n],
             wanted: vec![(None, None); n],
             rows: vec![None; n],
@@ -270,6 +272,14 @@ impl<'a> Builder<'a> {
     pub fn fresh(&mut self, size: u8, columns: u32) -> View {
         self.buffers.push(Buffer { row_bytes: u64::from(size) * u64::from(columns), at: 0 });
         View { buffer: (self.buffers.len() - 1) as u32, column: 0, size }
+    }
+
+    /// Memory of so many bytes for a kernel that asks for blocks of so many rows.
+    pub fn memory(&mut self, bytes: usize, rows: usize) -> View {
+        self.block_rows = self.block_rows.max(rows);
+        let view = self.fresh(1, 0);
+        self.fixed.push(Fixed { buffer: view.buffer, bytes });
+        view
     }
 
     /// Where the elements of a node go.

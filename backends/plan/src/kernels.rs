@@ -689,12 +689,9 @@ impl Builder<'_> {
         let (table, (bytes, rows)) = self.constants.trees(constant, ensemble, self.ty(args[0]).dtype == DType::F64)?;
         let valid = self.every_column(args[0])?;
         let data = self.target(id);
-        let work = if rows == 0 || kernel != "flock_trees" {
-            Arg::Null
-        } else {
-            self.block_rows = self.block_rows.max(rows);
-            let columns = u32::try_from(bytes.div_ceil(rows)).map_err(|_| "the kernel needs too much memory")?;
-            Arg::Column(self.fresh(1, columns), false)
+        let work = match kernel {
+            "flock_trees" if rows > 0 => Arg::Column(self.memory(bytes, rows), false),
+            _ => Arg::Null,
         };
         let x = Arg::Column(self.place(args[0])?.data, false);
         let args = vec![Arg::Table(table), x, Arg::Stride, Arg::Rows, Arg::Column(data, false), work];

@@ -11,10 +11,45 @@ const MOST_ROWS: u64 = 256;
 const ROWS: u64 = 64;
 /// Scratch beyond which a function is refused.
 const MOST_BYTES: u64 = 512 << 20;
+/// Scratch up to which a kernel gets more rows of a block than [`ENOUGH_ROWS`].
+const LARGE_BYTES: u64 = 16 << 20;
+/// Rows up to which a kernel that asks for them needs them.
+const ENOUGH_ROWS: u64 = 512;
+
+/// A kernel's memory of so many bytes, whatever the rows of a block are.
+#[derive(Clone, Copy)]
+pub(crate) struct Fixed {
+    pub buffer: u32,
+    pub bytes: usize,
+}
 
 /// Lays the buffers out; a buffer's memory is used again after its last step. Rows of a block are what a kernel has asked
-/// for, or what fits into the cache. False where scratch would be too large.
-pub(crate) fn lay_out(plan: &mut Plan) -> bool {
+/// for, as long as scratch is not too large, or what fits into the cache. False where it is too large for 64 rows.
+pub(crate) fn lay_out(plan: &mut Plan, fixed: &[Fixed]) -> bool {
+    let asked = (plan.block_rows as u64).next_multiple_of(ROWS);
+    let mut rows = asked;
+    loop {
+        for Fixed { buffer, bytes } in fixed {
+            plan.buffers[*buffer as usize].row_bytes = (*bytes as u64).div_ceil(rows);
+        }
+        let row_bytes = arrange(plan);
+        if asked == 0 {
+            rows = (CACHE_BYTES / row_bytes.max(1) / ROWS * ROWS).clamp(ROWS, MOST_ROWS);
+        }
+        let most = if rows > ENOUGH_ROWS { LARGE_BYTES } else { MOST_BYTES };
+        match row_bytes.checked_mul(rows) {
+            Some(bytes) if bytes <= most => {
+                (plan.block_rows, plan.scratch_bytes) = (rows as usize, bytes as usize);
+                return true;
+            }
+            _ if rows <= ROWS => return false,
+            _ => rows = (rows / 2).next_multiple_of(ROWS),
+        }
+    }
+}
+
+/// Places the buffers, and gives the bytes of a row that they take together.
+fn arrange(plan: &mut Plan) -> u64 {
     let lives = lives(plan);
     let mut starts: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
     let mut ends: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
@@ -35,14 +70,7 @@ pub(crate) fn lay_out(plan: &mut Plan) -> bool {
             space.give(at, row_bytes);
         }
     }
-    let rows = match plan.block_rows as u64 {
-        0 => (CACHE_BYTES / space.end.max(1) / ROWS * ROWS).clamp(ROWS, MOST_ROWS),
-        asked => asked.next_multiple_of(ROWS),
-    };
-    let Some(bytes) = space.end.checked_mul(rows).filter(|b| *b <= MOST_BYTES) else { return false };
-    plan.block_rows = rows as usize;
-    plan.scratch_bytes = bytes as usize;
-    true
+    space.end
 }
 
 /// The first and last step that touch each buffer.

@@ -77,8 +77,8 @@ unsafe impl Send for Batch<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Batch<'_> {}
 
-/// What the rows of a divided batch's blocks are a multiple of: kernels take so many together.
-const EVEN: usize = 512;
+/// Most rows that a kernel works on together.
+const TOGETHER: usize = 512;
 
 /// Blocks of a batch that are scored.
 pub struct Part {
@@ -159,11 +159,13 @@ impl Batch<'_> {
         self.rows.div_ceil(self.block)
     }
 
-    /// The same batch in at least so many blocks, if it has rows enough, of about the same size each.
+    /// The same batch in blocks of about the same size, as many as asked if it has rows enough for them.
     pub fn divided(self, blocks: usize) -> Self {
         let most = self.program.block_rows;
+        // Where a kernel takes so many rows at once, smaller blocks would cost as much.
+        let unit = if most > TOGETHER { 64 } else { most };
         let even = self.rows.div_ceil(blocks.max(self.rows.div_ceil(most)).max(1));
-        Batch { block: even.max(1).next_multiple_of(EVEN).min(most), ..self }
+        Batch { block: even.max(1).next_multiple_of(unit).min(most), ..self }
     }
 
     /// Scores the next `count` blocks that nobody has taken; None where all are taken.
@@ -217,9 +219,7 @@ impl Batch<'_> {
         // SAFETY: whoever made the program promised that the entry fits its parts, and `check` saw that the columns do.
         let status = unsafe { (self.program.entry)(&raw mut call) };
         if status != FlockStatus::Ok as i32 {
-            let e = Program::fault(status, "batch");
-            let message = format!("{}, in rows {start} to {}", e.message, start + rows);
-            return Err(CoreError { message, ..e });
+            return Err(Program::fault(status, "batch"));
         }
         for (((o, block), (ends, bytes)), field) in
             raw.iter().zip(&scratch.text).zip(&mut part.text).zip(&self.program.outputs)

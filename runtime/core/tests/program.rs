@@ -237,6 +237,49 @@ fn every_number_layout_becomes_f64() {
     assert_eq!(out, [f32::INFINITY, 0.1]);
 }
 
+/// One column that passes through.
+unsafe extern "C" fn pass(call: *mut FlockCall) -> i32 {
+    unsafe {
+        let c = &*call;
+        let (x, none) = (c.scratch.cast(), std::ptr::null_mut());
+        let status = flock_load_f64(c.inputs, c.start, c.rows, x, none);
+        if status == 0 { flock_store_f64(c.outputs, c.start, c.rows, x, none) } else { status }
+    }
+}
+
+/// A batch has as many blocks as are asked for where it has the rows, none larger than the program's, and each row is scored once.
+#[test]
+fn batches_are_divided() {
+    for block_rows in [64, 192, 512, 1280, 16_384] {
+        let x = || vec![field("x", FlockKind::F64, false)];
+        let parts = ProgramParts {
+            inputs: x(),
+            outputs: x(),
+            memos: vec![],
+            entry: pass,
+            block_rows,
+            scratch_bytes: 8 * block_rows,
+            constants: vec![],
+            owner: Arc::new(()),
+        };
+        let p = unsafe { Program::new(parts) }.unwrap();
+        for rows in [0, 1, 64, 513, 2100, 40_000] {
+            let x: Vec<f64> = (0..rows).map(|i| i as f64).collect();
+            let columns = [Column::numbers(&x)];
+            for blocks in [0, 1, 2, 7, u32::MAX as usize, usize::MAX] {
+                let batch = p.batch(&columns, rows).unwrap().divided(blocks);
+                let least = rows.div_ceil(block_rows);
+                assert!(batch.blocks() >= least && batch.blocks() <= rows.div_ceil(64), "{block_rows} {rows} {blocks}");
+                let enough = block_rows > 512 && rows >= blocks.saturating_mul(8 * 64);
+                assert!(!enough || batch.blocks() + 1 >= blocks, "{block_rows} {rows} {blocks}: {}", batch.blocks());
+                let mut scratch = p.scratch();
+                let parts: Vec<_> = std::iter::from_fn(|| batch.next(3, &mut scratch).map(Result::unwrap)).collect();
+                assert_eq!(batch.finish(parts).unwrap()[0].values, Values::F64(x.clone()));
+            }
+        }
+    }
+}
+
 /// What a table looks like is said by the sources of the kernels, so all of them are in the version.
 #[test]
 fn every_kernel_is_in_the_version() {

@@ -288,6 +288,71 @@ fn few_rows_of_many_columns_are_exact() {
     }
 }
 
+/// Adds a tree of `count` nodes to the first output; a child that is no node is a new leaf.
+fn shaped(
+    e: &mut Ensemble,
+    count: usize,
+    children: impl Fn(usize) -> [usize; 2],
+    mut test: impl FnMut(usize) -> (u32, f64),
+) {
+    let first = e.nodes.len();
+    for i in 0..count {
+        let [left, right] = children(i).map(|n| {
+            if n < count {
+                return (first + n) as u32;
+            }
+            e.leaves.push(e.values.len() as u32);
+            e.values.push(e.leaves.len() as f64 * 0.7);
+            LEAF | (e.leaves.len() as u32 - 1)
+        });
+        let (feature, threshold) = test(i);
+        e.nodes.push(TreeNodeSpec { feature, test: 0, missing_left: i % 3 == 0, threshold, left, right });
+    }
+    e.trees.push(TreeSpec { root: first as u32, target: Some(0) });
+}
+
+const COMPLETE: fn(usize) -> [usize; 2] = |i| [2 * i + 1, 2 * i + 2];
+
+/// A chain of so many nodes takes more planes than there are for a tree: it is walked, and its tests take no place among the masks.
+#[test]
+fn trees_without_a_program_leave_nothing_behind() {
+    let mut r = Random(11);
+    for chains in [1, 9] {
+        let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
+        for c in 0..chains {
+            shaped(&mut e, 1023, |i| [usize::MAX, i + 1], |i| (0, (i * chains + c) as f64 * 1e-3));
+        }
+        (0..6).for_each(|t| shaped(&mut e, 3, COMPLETE, |i| (1, (t * 3 + i) as f64 * 0.25)));
+        check(&mut r, &e, 3, STRIDE, [false, true, true]);
+    }
+}
+
+/// Ranks of 16 bits, most of whose thresholds are in other stretches than a tree's own.
+#[test]
+fn tens_of_thousands_of_thresholds_are_exact() {
+    let mut r = Random(12);
+    let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
+    for t in 0..45 {
+        shaped(&mut e, 900, COMPLETE, |i| (0, (i * 45 + t) as f64));
+    }
+    for input_f64 in [false, true] {
+        check(&mut r, &e, 3, 577, [false, input_f64, true]);
+        check(&mut r, &e, 3, 9, [false, input_f64, true]);
+    }
+}
+
+/// A tree whose leaves' numbers are too far apart for a step is walked, between others that are not.
+#[test]
+fn leaves_far_apart_are_exact() {
+    let mut r = Random(13);
+    let mut e = Ensemble { nodes: vec![], trees: vec![], leaves: vec![], values: vec![] };
+    (0..7).for_each(|t| shaped(&mut e, 5, COMPLETE, |i| (i as u32 % 3, (t * 5 + i) as f64 * 0.25)));
+    e.leaves.resize(70_000, 0);
+    e.leaves[69_999] = 3;
+    e.nodes[12].right = LEAF | 69_999;
+    [1, 30, 300].into_iter().for_each(|rows| check(&mut r, &e, 3, rows, [false, true, true]));
+}
+
 #[test]
 fn what_leads_outside_is_refused() {
     let node = TreeNodeSpec { feature: 0, test: 0, missing_left: false, threshold: 0.0, left: LEAF, right: LEAF };

@@ -18,7 +18,20 @@ impl<'a> Fields<'a> {
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(k, _)| *k == key).map(|(_, value)| *value)
+        self.0.iter().find(|(k, _)| *k == key).map(|(_, value)| *value)
+    }
+
+    /// Sets the value of a key; false where there are too many of them.
+    fn set(&mut self, key: &'a str, value: &'a str) -> bool {
+        if let Some(known) = self.0.iter_mut().find(|(k, _)| *k == key) {
+            known.1 = value;
+            return true;
+        }
+        let fits = self.0.len() < FIELDS;
+        if fits {
+            self.0.push((key, value));
+        }
+        fits
     }
 }
 
@@ -31,6 +44,9 @@ pub(crate) struct File<'a> {
     /// Per column of pandas categories their values.
     pub pandas: Option<Value<'a>>,
 }
+
+/// Most fields of a tree, so that each is found by looking through all. LightGBM writes about 20.
+const FIELDS: usize = 64;
 
 /// The last version whose files are known.
 const VERSION: &str = "v4";
@@ -99,8 +115,9 @@ fn read_trees<'a>(lines: &mut std::str::Lines<'a>, trees: &mut Vec<Fields<'a>>) 
             (_, "") => {}
             (Some(("Tree", _)), _) => trees.push(Fields::after(trees.last())),
             (Some((key, value)), _) => {
-                if let Some(tree) = trees.last_mut() {
-                    tree.0.push((key.trim(), value.trim()));
+                if !trees.last_mut().is_none_or(|tree| tree.set(key.trim(), value.trim())) {
+                    let place = format!("tree {}", trees.len() - 1);
+                    return Err(damaged(place, format!("more than {FIELDS} fields, expected about 20")));
                 }
             }
             (None, other) => {

@@ -555,7 +555,7 @@ pub unsafe fn trees_on(
     }
 }
 
-/// Rows from which on programs are faster than walks: below, most of a plane is empty.
+/// Rows from which on programs are faster than a row at a time: below, most of a plane is empty.
 const FEW_ROWS: usize = 40;
 
 /// The ensemble's outputs.

@@ -300,13 +300,13 @@ impl<N: Node> Packing<'_, N> {
 
     /// Ends the stretch that grows.
     fn close(&mut self, table: &mut Blob) {
-        if self.growing.is_empty() {
-            return;
+        if !self.growing.is_empty() {
+            let (stretch, planes) = self.growing.write(table, &self.shared, self.first);
+            self.stretches.push(stretch);
+            self.planes = self.planes.max(planes);
         }
-        let (stretch, planes) = self.growing.write(table, &self.shared, self.first);
+        // A tree that did not fit has left its tests.
         self.growing.clear();
-        self.stretches.push(stretch);
-        self.planes = self.planes.max(planes);
     }
 
     fn finish(self, table: &mut Blob, (few, least): (Few, Vec<Option<u32>>)) -> Plan {

@@ -5,7 +5,8 @@
 //! number of a few bits, and each bit is a plane of 512 rows: a node chooses, for each bit, between what its children say.
 //! ```text
 //! ranks   r_0, r_1 …: bit by bit of rank(x[feature])
-//! masks   m[t] = rank < t: from those of the bits below, r_k ? m[t - 2^k] : 1 where t has bit k, else r_k ? 0 : m[t]
+//! masks   m[t] = rank < t: from those of the bits below, r_k ? m[t - 2^k] : 1 where t has bit k, else r_k ? 0 : m[t]; for the
+//!         lower bits and the upper ones apart, which a test then joins
 //! planes  p = m & left | ~m & right               // one instruction for 512 rows where registers are that wide
 //! leaves  leaf = p_0 + 2 p_1 + 4 p_2 …;  sum += values[leaf]
 //! ```
@@ -86,10 +87,10 @@ pub(super) struct Choice {
     pub right: u32,
 }
 
-/// The marks of a feature in a stretch of trees.
+/// The masks of a feature in a stretch of trees.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Marks {
+pub(super) struct Masks {
     /// Which bins.
     pub bins: u32,
     /// The first mask, in planes.
@@ -104,7 +105,7 @@ pub(super) struct Marks {
     pub passed: u32,
 }
 // SAFETY: numbers of one size.
-unsafe impl Plain for Marks {}
+unsafe impl Plain for Masks {}
 
 /// `to = mask ? left : right`, in units.
 pub(super) type Op = [u16; 4];
@@ -146,8 +147,8 @@ pub(super) struct Stretch {
     pub first: u64,
     pub end: u64,
     /// Where sections are; numbers of elements.
-    pub marks: u64,
-    pub mark_count: u64,
+    pub masks: u64,
+    pub mask_count: u64,
     pub ranks: u64,
     pub passes: u64,
     pub batches: u64,
@@ -447,14 +448,14 @@ impl Growing {
         let start = 2 + scheduled.iter().map(|s| usize::from(s.temporaries)).max().unwrap_or(0);
         let mut at = vec![0u16; sorted.len()];
         sorted.iter().enumerate().for_each(|(i, (_, _, m))| at[usize::from(*m)] = (start + i) as u16);
-        let mut marks: Vec<Marks> = vec![];
+        let mut masks: Vec<Masks> = vec![];
         let (mut ranks, mut passes): (Vec<u16>, Vec<u16>) = (vec![], vec![]);
         for group in sorted.chunk_by(|a, b| a.0 == b.0) {
             let against = &shared.against[group[0].0 as usize];
             let first_pass = passes.len();
             let hit = group.iter().enumerate().filter(|(_, (_, rank, _))| against.binary_search(rank).is_ok());
             passes.extend(hit.map(|(i, _)| i as u16));
-            marks.push(Marks {
+            masks.push(Masks {
                 bins: group[0].0,
                 slot: (start + ranks.len()) as u32,
                 first: ranks.len() as u32,
@@ -497,8 +498,8 @@ impl Growing {
             programs: 1,
             first: first as u64,
             end: (first + programs.len()) as u64,
-            mark_count: marks.len() as u64,
-            marks: table.section(&marks) as u64,
+            mask_count: masks.len() as u64,
+            masks: table.section(&masks) as u64,
             ranks: table.section(&ranks) as u64,
             passes: table.section(&passes) as u64,
             batch_count: written.len() as u64,

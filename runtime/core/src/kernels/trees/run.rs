@@ -1,7 +1,7 @@
 //! Runs programs over bit planes: see [`super::planes`] for what they mean, [`super::wide`] for the steps by processor.
 
 use super::bins::{Bins, Value, ranks};
-use super::planes::{Batch, MOST_PLANES, Marks, Op, PLANE, Program, ROWS, Stretch, UNIT, WORDS};
+use super::planes::{Batch, MOST_PLANES, Masks, Op, PLANE, Program, ROWS, Stretch, UNIT, WORDS};
 use super::wide::{Steps, Sum, TOGETHER, add_several};
 use crate::kernels::section;
 
@@ -169,9 +169,9 @@ impl<X: Value> Block<X> {
     pub unsafe fn add<I: Steps, S: Sum>(&self, s: &Stretch, out: *mut S, outputs: usize, values: *const S) {
         // SAFETY: the caller's promise: the stretch names what is in the table, and programs what is in the memory.
         unsafe {
-            let marks = section::<Marks>(self.table, s.marks);
-            for m in 0..s.mark_count as usize {
-                self.mask::<I>(s, &*marks.add(m));
+            let masks = section::<Masks>(self.table, s.masks);
+            for m in 0..s.mask_count as usize {
+                self.mask::<I>(s, &*masks.add(m));
             }
             let (batches, ops) = (section::<Batch>(self.table, s.batches), section::<Op>(self.table, s.ops));
             let planes = self.memory.planes;
@@ -239,12 +239,10 @@ impl<X: Value> Block<X> {
         // The memory has what programs name.
         p.plane.map(|o| self.memory.planes.wrapping_add(usize::from(o) * UNIT).cast::<Plane>().cast_const())
     }
-}
 
-impl<X: Value> Block<X> {
     /// The masks of a feature's tests.
     #[inline(always)]
-    unsafe fn mask<I: Steps>(&self, s: &Stretch, m: &Marks) {
+    unsafe fn mask<I: Steps>(&self, s: &Stretch, m: &Masks) {
         // SAFETY: as for `add`; there is memory for the steps of any bins.
         unsafe {
             let bins = &*self.bins.add(m.bins as usize);
@@ -276,7 +274,7 @@ impl<X: Value> Block<X> {
 
     /// NaN passes some tests although its rank does not say so.
     #[inline(always)]
-    unsafe fn pass<I: Steps>(&self, m: &Marks, s: &Stretch, bins: &Bins, masks: *mut Plane) {
+    unsafe fn pass<I: Steps>(&self, m: &Masks, s: &Stretch, bins: &Bins, masks: *mut Plane) {
         // SAFETY: as for `add`.
         unsafe {
             let x = std::slice::from_raw_parts(self.x.add(bins.feature as usize * self.stride), self.words() * 64);

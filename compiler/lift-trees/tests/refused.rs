@@ -19,3 +19,16 @@ fn text_and_embedding_features_of_catboost_are_refused_by_name() {
         assert!(refusal(file.as_bytes()).starts_with(&format!("1 {kind} features")));
     }
 }
+
+/// What a tree says is looked through for each key, so there may not be any number of keys; one that comes again counts once.
+#[test]
+fn a_lightgbm_tree_with_too_many_fields_is_damaged() {
+    let header = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=x\n\n";
+    let file = |keys: usize| {
+        let fields: String = (0..200).map(|i| format!("key{}=1\n", i % keys)).collect();
+        let file = format!("{header}Tree=0\n{fields}\nend of trees\n");
+        lift("m", file.as_bytes(), &Options::default()).expect_err("a fault").remove(0).message
+    };
+    assert!(file(65).contains("more than 64 fields"), "{}", file(65));
+    assert!(!file(64).contains("fields"), "{}", file(64));
+}

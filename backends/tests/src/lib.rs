@@ -34,6 +34,7 @@ macro_rules! backend_tests {
             functions filled_parameters_and_bounded_rows,
             functions rounded_parameters_and_floors,
             trees random_ensembles,
+            trees many_outputs_take_fewer_rows,
             trees features_from_everywhere,
             trees five_thousand_categories,
         }

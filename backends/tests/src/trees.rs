@@ -2,6 +2,7 @@
 
 use crate::{BOTH, Make, Random, check, hard_f64};
 use flock_ir_spec::{Child, DType, FrameType, FunctionBuilder, Op, Test, Tree, TreeEnsemble, TreeNode, Verified};
+use flock_plan::Options;
 
 /// A random ensemble. Thresholds are the hard values themselves, so that rows lie on them; trees are chains, bushes
 /// or anything between, and some are a leaf alone.
@@ -109,6 +110,27 @@ pub fn random_ensembles(make: Make) {
         let module = Verified::new(f.finish().unwrap()).unwrap();
         check(make, &module, "f", &BOTH, &[1, 63, 1025], seed);
     }
+}
+
+/// A deep tree asks for thousands of rows, which as many outputs would take more memory for than a function may: it gets fewer.
+pub fn many_outputs_take_fewer_rows(make: Make) {
+    let mut random = Random::new(17);
+    let (features, outputs) = (3, 5000);
+    let mut t = loop {
+        let t = ensemble(&mut random, features, outputs, 2, 1500, 2);
+        if t.nodes.len() > 1500 && t.trees.iter().all(|tree| tree.target.is_some()) {
+            break t;
+        }
+    };
+    t.nodes.iter_mut().for_each(|n| n.test = Test::Le);
+    let mut f = FunctionBuilder::new("f");
+    let x = f.input("x", FrameType { dtype: t.input, nullable: false, width: features }).unwrap();
+    let trees = f.constant(t);
+    let y = f.op(Op::Trees, &[x, trees]).unwrap();
+    f.output("y", y);
+    let module = Verified::new(f.finish().unwrap()).unwrap();
+    assert!((64..=512).contains(&crate::compile(make, &module, "f").block_rows()));
+    check(make, &module, "f", &[Options::default()], &[1, 600], 17);
 }
 
 /// Features of several kinds, rounded before they are put together: columns, a constant, a one-hot, a look-up.

@@ -1,7 +1,7 @@
 //! Where things lie: the repository, its build directory, the environments.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folders that the chores read and write.
 pub struct Layout {

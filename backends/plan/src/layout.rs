@@ -26,13 +26,14 @@ pub(crate) struct Fixed {
 /// Lays the buffers out; a buffer's memory is used again after its last step. Rows of a block are what a kernel has asked
 /// for, as long as scratch is not too large, or what fits into the cache. False where it is too large for 64 rows.
 pub(crate) fn lay_out(plan: &mut Plan, fixed: &[Fixed]) -> bool {
+    let lives = lives(plan);
     let asked = (plan.block_rows as u64).next_multiple_of(ROWS);
     let mut rows = asked;
     loop {
         for Fixed { buffer, bytes } in fixed {
             plan.buffers[*buffer as usize].row_bytes = (*bytes as u64).div_ceil(rows);
         }
-        let row_bytes = arrange(plan);
+        let row_bytes = arrange(plan, &lives);
         if asked == 0 {
             rows = (CACHE_BYTES / row_bytes.max(1) / ROWS * ROWS).clamp(ROWS, MOST_ROWS);
         }
@@ -49,8 +50,7 @@ pub(crate) fn lay_out(plan: &mut Plan, fixed: &[Fixed]) -> bool {
 }
 
 /// Places the buffers, and gives the bytes of a row that they take together.
-fn arrange(plan: &mut Plan) -> u64 {
-    let lives = lives(plan);
+fn arrange(plan: &mut Plan, lives: &[Option<(usize, usize)>]) -> u64 {
     let mut starts: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
     let mut ends: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
     for (b, life) in lives.iter().enumerate() {

@@ -118,31 +118,6 @@ pub enum Word {
 }
 
 impl Word {
-    /// Every word.
-    pub const ALL: [Word; 21] = [
-        Word::L1,
-        Word::L2,
-        Word::Max,
-        Word::SqEuclidean,
-        Word::Chebyshev,
-        Word::Left,
-        Word::Right,
-        Word::And,
-        Word::Or,
-        Word::Xor,
-        Word::Ascii,
-        Word::Unicode,
-        Word::Float,
-        Word::Signed,
-        Word::Unsigned,
-        Word::Digest(Digest::Md5),
-        Word::Digest(Digest::Sha1),
-        Word::Digest(Digest::Sha224),
-        Word::Digest(Digest::Sha256),
-        Word::Digest(Digest::Sha384),
-        Word::Digest(Digest::Sha512),
-    ];
-
     /// As written in the text form.
     pub fn name(self) -> &'static str {
         match self {

@@ -152,6 +152,20 @@ fn texts_find_their_category() {
     assert_eq!(out, [-1; 4]);
 }
 
+/// One row goes another way than many: it is the same element, also of a slice and where none can be missing.
+#[test]
+fn a_row_by_itself_is_loaded_as_among_others() {
+    let x = hard();
+    for (from, start) in [(0, 0), (0, 3), (2, 0), (2, 3)] {
+        let column = FlockColumn { offset: from, length: x.len() - from, ..*Column::numbers(&x).as_raw() };
+        let (mut one, mut many) = ([0.0], [0.0; 2]);
+        unsafe { flock_load_f64(&column, start, 1, one.as_mut_ptr(), null_mut()) };
+        unsafe { flock_load_f64(&column, start, 2, many.as_mut_ptr(), null_mut()) };
+        assert_eq!(one[0].to_bits(), many[0].to_bits());
+        assert_eq!(one[0].to_bits(), x[from + start].to_bits());
+    }
+}
+
 /// Of every length, with every byte another one, zeros among them: nothing is taken for what it differs from in one place.
 #[test]
 fn texts_that_differ_in_one_byte_are_apart() {

@@ -214,6 +214,15 @@ pub(super) unsafe fn ranks<X: Value>(
     }
 }
 
+/// A step of the search within a cell: 2^s ranks on, where the last threshold of so many is below the value.
+/// # Safety
+/// There are so many thresholds from the rank on, padding included.
+#[inline(always)]
+unsafe fn step<X: Value>(thresholds: *const X, rank: usize, s: u32, v: X) -> usize {
+    // SAFETY: the caller's promise.
+    rank + (usize::from(unsafe { *thresholds.add(rank + (1 << s) - 1) } < v) << s)
+}
+
 /// The rank of a value that is not NaN; of NaN, something.
 /// # Safety
 /// The tables are those that `bins` is of.
@@ -225,15 +234,14 @@ pub(super) unsafe fn rank<X: Value>(b: &Bins, bases: *const u16, thresholds: *co
     unsafe {
         let thresholds = thresholds.add(b.thresholds as usize);
         let mut rank = usize::from(*bases.add(b.base as usize + cell as usize));
-        let step = |rank: usize, s: u32| rank + (usize::from(*thresholds.add(rank + (1 << s) - 1) < v) << s);
         for s in (2..b.steps).rev() {
-            rank = step(rank, s);
+            rank = step(thresholds, rank, s, v);
         }
         // Mostly one or two: no loop for these.
         if b.steps > 1 {
-            rank = step(rank, 1);
+            rank = step(thresholds, rank, 1, v);
         }
-        step(rank, 0) as u16
+        step(thresholds, rank, 0, v) as u16
     }
 }
 
@@ -254,7 +262,7 @@ unsafe fn search<X: Value, const STEPS: u32>(
             let v = *x.add(i);
             let mut rank = usize::from(*bases.add(usize::from(*out.add(i))));
             for s in (0..steps).rev() {
-                rank += usize::from(*thresholds.add(rank + (1 << s) - 1) < v) << s;
+                rank = step(thresholds, rank, s, v);
             }
             out.add(i).write(rank as u16);
         }
